@@ -1,0 +1,62 @@
+"""minidl: a deep-learning engine that a person can read from end to end.
+
+The names are PyTorch's, so that what is learned here carries over::
+
+    import minidl
+    import minidl.nn as nn
+    import minidl.nn.functional as F
+
+    x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    x.grad  # tensor([2., 4.])
+
+Read ``autograd.py`` first: it is all of automatic differentiation. Then any file of ``ops/``.
+"""
+
+import warnings
+
+# log(0) is -inf and 0/0 is NaN here, as in PyTorch and silently so; the filter touches this package's lines alone.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minidl\.")
+
+from .autograd import Function, Tensor, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from .backend import (  # noqa: E402
+    bool_ as bool,
+    device,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
+from .creation import from_numpy, ones, tensor, zeros  # noqa: E402
+from .ops import (  # noqa: E402
+    # arithmetic
+    add,
+    div,
+    mul,
+    neg,
+    sub,
+    # reductions
+    mean,
+    sum,
+    # shape
+    broadcast_to,
+    permute,
+    reshape,
+    swapaxes,
+    t,
+    transpose,
+    # products
+    matmul,
+    # activations
+    relu,
+)
+from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from . import nn  # noqa: E402
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+"""Layers: modules that hold parameters and call operations."""
+
+from . import functional

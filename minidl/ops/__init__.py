@@ -1,0 +1,15 @@
+"""The operations: one file a family, one Function an operation, its forward and its hand-written backward together.
+
+``minidl.ops`` itself is the table of all operations by name; ``minidl`` and ``minidl.nn.functional`` show those that
+PyTorch shows there.
+"""
+
+from .activation import *  # noqa: F403
+from .arithmetic import *  # noqa: F403
+from .linalg import *  # noqa: F403
+from .loss import *  # noqa: F403
+from .methods import attach
+from .reduction import *  # noqa: F403
+from .shape import *  # noqa: F403
+
+attach()

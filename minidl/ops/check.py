@@ -1,0 +1,70 @@
+"""The checks that operations share: is it a Tensor, which dimension is meant, do the shapes broadcast."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import Tensor
+
+__all__ = ["broadcast_shape", "dimension", "dimensions", "floating", "shape_from", "tensor"]
+
+
+def tensor(operation: str, value: Any, name: str = "input") -> Tensor:
+    """``value`` itself if it is a Tensor; a TypeError that names the operation and the argument otherwise."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{operation}: {name} must be a Tensor, not {type(value).__name__}")
+    return value
+
+
+def floating(operation: str, value: Any, name: str = "input") -> Tensor:
+    """As ``tensor``, for an operation that is defined for floating-point numbers alone."""
+    if tensor(operation, value, name).array.dtype.kind != "f":
+        raise TypeError(f"{operation}: {name} must be a floating-point tensor, not {value.dtype}")
+    return value
+
+
+def dimension(operation: str, dim: Any, ndim: int, name: str = "dim") -> int:
+    """``dim`` counted from the front. A tensor without dimensions counts as one with a single one, as in PyTorch."""
+    try:
+        index = operator.index(dim)
+    except TypeError:
+        raise TypeError(f"{operation}: {name} must be an integer, not {type(dim).__name__}") from None
+    span = max(ndim, 1)
+    if not -span <= index < span:
+        raise IndexError(f"{operation}: {name} {index} is out of range for {ndim} dimensions ({-span} to {span - 1})")
+    return index % span
+
+
+def dimensions(operation: str, dim: Any, ndim: int) -> tuple[int, ...]:
+    """Several dimensions counted from the front, in the order given; None (and an empty list) means all of them."""
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        return tuple(range(ndim))
+    found = tuple(dimension(operation, d, ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if len(set(found)) != len(found):
+        raise ValueError(f"{operation}: a dimension appears twice in dim={dim}")
+    return found if ndim else ()
+
+
+def shape_from(operation: str, sizes: Sequence[Any]) -> tuple[int, ...]:
+    """A shape given as ``f(2, 3)`` or as ``f((2, 3))``."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    try:
+        return tuple(operator.index(size) for size in sizes)
+    except TypeError:
+        raise TypeError(f"{operation}: a shape is made of integers, not {tuple(sizes)!r}") from None
+
+
+def broadcast_shape(operation: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The common shape: dimensions are aligned at the end, and each pair is equal or has a 1."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        names = " and ".join(map(str, shapes))
+        raise ValueError(
+            f"{operation}: shapes {names} do not broadcast (aligned at the end, lengths must be equal or 1)"
+        ) from None
