@@ -1,0 +1,162 @@
+"""Checks a reader's solution of an exercise: says what is wrong with it, never the answer.
+
+The exercises of lesson 7 stand in `lessons/exercises/07.py`: one function each, named `check_` and what it checks,
+whose docstring is the task as the reader sees it. It calls the solution's functions and says with `expect` which
+relation must hold:
+
+    def check_sigmoid(solution):
+        \"\"\"Write `sigmoid(z)`: the logistic function, also for z = -1000.\"\"\"
+        for z in (-1000.0, -3.0, 0.0, 2.0):
+            a = solution.sigmoid(z)
+            expect(0 <= a <= 1, "0 <= sigmoid(z) <= 1", z=z, got=a)
+            expect(close(solution.sigmoid(-z), 1 - a), "sigmoid(-z) = 1 - sigmoid(z)", z=z, got=a)
+
+A function of the solution that is missing, raises, or returns something that is not a number or an array of numbers,
+is reported by itself. Arguments are copied first, so that a solution cannot spoil the check by writing into them.
+The reader's file runs in a process of its own, under a time limit.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import inspect
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+EXERCISES = Path(__file__).with_name("exercises")
+TIME_LIMIT = 60.0
+
+
+class Wrong(Exception):
+    """The solution is not right; the message says how that shows."""
+
+
+class Solution:
+    """The reader's file: its functions are this object's attributes."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(self._module, name, None)
+        file = Path(self._module.__file__ or "").name
+        if function is None:
+            raise Wrong(f"{file} defines no function {name}")
+        if not callable(function):
+            raise Wrong(f"{name} in {file} is not a function but {function!r}")
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            text = f"{name}({_arguments(arguments, named)})"
+            try:
+                result = function(*copy.deepcopy(arguments), **copy.deepcopy(named))
+            except Exception as error:
+                raise Wrong(f"{text} raised {type(error).__name__}: {error}{_line_of(error, file)}") from error
+            if result is None:
+                raise Wrong(f"{text} returned nothing (is there a return statement?)")
+            return result
+
+        return call
+
+
+def expect(condition: Any, relation: str, **shown: Any) -> None:
+    """Says that `relation` must hold; where it does not, the reader sees it with the values in `shown`."""
+    if not np.all(condition):
+        values = "".join(f"\n    {name} = {_show(value)}" for name, value in shown.items())
+        raise Wrong(f"{relation} does not hold for{values}" if shown else f"{relation} does not hold")
+
+
+def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
+    """Whether two results have one shape and agree to `tolerance`, absolute and relative."""
+    try:
+        a, b = np.asarray(a, float), np.asarray(b, float)
+    except (TypeError, ValueError):
+        return False
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
+
+
+def checks(number: int, folder: Path = EXERCISES) -> dict[str, Callable[[Solution], None]]:
+    """The check functions of a lesson, by name without `check_`; none where the lesson has no checked exercise."""
+    path = folder / f"{number:02d}.py"
+    if not path.exists():
+        return {}
+    module = _load(path, f"exercises_{number:02d}")
+    return {name.removeprefix("check_"): value for name, value in vars(module).items() if name.startswith("check_")}
+
+
+def check(number: int, solution: Path, folder: Path = EXERCISES, time_limit: float = TIME_LIMIT) -> int:
+    """Checks a solution in a process of its own; prints what is wrong. 0: all right; 1: not."""
+    if not checks(number, folder):
+        print(f"lesson {number:02d} has no checked exercise")
+        return 1
+    if not solution.is_file():
+        print(f"there is no file {solution}")
+        return 1
+    root = str(Path(__file__).resolve().parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "lessons.exercise", str(number), str(solution.resolve()), str(folder.resolve())]
+    try:
+        return min(subprocess.run(command, env=environment, timeout=time_limit, stdin=subprocess.DEVNULL).returncode, 1)
+    except subprocess.TimeoutExpired:
+        print(f"{solution.name} was still running after {time_limit:g} s: is there a loop that never ends?")
+        return 1
+
+
+def _check_here(number: int, path: Path, folder: Path) -> int:
+    """What the process of its own does."""
+    try:
+        solution = Solution(_load(path, "solution"))
+    except SyntaxError as error:
+        print(f"{path.name} is not valid Python: line {error.lineno}: {error.msg}")
+        return 1
+    except Exception as error:
+        print(f"{path.name} cannot be loaded: {type(error).__name__}: {error}{_line_of(error, path.name)}")
+        return 1
+    wrong = 0
+    for name, function in checks(number, folder).items():
+        try:
+            function(solution)
+            print(f"{name}: right")
+        except Wrong as error:
+            wrong += 1
+            print(f"{name}: not yet. {error}")
+    return 1 if wrong else 0
+
+
+def _load(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> str:
+    return ", ".join([*map(_show, arguments), *(f"{name}={_show(value)}" for name, value in named.items())])
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return np.array2string(value, precision=6, separator=", ", threshold=20)
+    return f"{value:.10g}" if isinstance(value, float) else repr(value)
+
+
+def _line_of(error: BaseException, file: str) -> str:
+    """Where in the reader's file an exception arose."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == file]
+    return f" (line {lines[-1]} of {file})" if lines else ""
+
+
+if __name__ == "__main__":
+    from lessons import exercise  # not as __main__: the checks raise the class Wrong of the imported module
+
+    sys.exit(exercise._check_here(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
