@@ -35,7 +35,8 @@ def find_lessons(folder: Path = LESSONS) -> list[Lesson]:
     lessons = [read_lesson(path) for path in sorted(folder.glob("[0-9][0-9]_*.py"))]
     owners: dict[int | str, str] = {}
     for lesson in lessons:
-        for key in (lesson.number, *lesson.formulas):
+        keys: list[int | str] = [lesson.number, *lesson.formulas]
+        for key in keys:
             if key in owners:
                 raise ValueError(f"{key} belongs to both {owners[key]} and {lesson.path.name}")
             owners[key] = lesson.path.name

@@ -20,17 +20,18 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import inspect
-import os
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from lessons.runner import child_environment
 
 EXERCISES = Path(__file__).with_name("exercises")
 TIME_LIMIT = 60.0
@@ -47,19 +48,19 @@ class Solution:
         self._module = module
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        path = Path(self._module.__file__ or "")
         function = getattr(self._module, name, None)
-        file = Path(self._module.__file__ or "").name
         if function is None:
-            raise Wrong(f"{file} defines no function {name}")
+            raise Wrong(f"{path.name} defines no function {name}")
         if not callable(function):
-            raise Wrong(f"{name} in {file} is not a function but {function!r}")
+            raise Wrong(f"{name} in {path.name} is not a function but {function!r}")
 
         def call(*arguments: Any, **named: Any) -> Any:
             text = f"{name}({_arguments(arguments, named)})"
             try:
                 result = function(*copy.deepcopy(arguments), **copy.deepcopy(named))
-            except Exception as error:
-                raise Wrong(f"{text} raised {type(error).__name__}: {error}{_line_of(error, file)}") from error
+            except (Exception, SystemExit) as error:
+                raise Wrong(f"{text} raised {type(error).__name__}: {error}{_line_of(error, path)}") from error
             if result is None:
                 raise Wrong(f"{text} returned nothing (is there a return statement?)")
             return result
@@ -100,15 +101,15 @@ def check(number: int, solution: Path, folder: Path = EXERCISES, time_limit: flo
     if not solution.is_file():
         print(f"there is no file {solution}")
         return 1
-    root = str(Path(__file__).resolve().parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
     command = [sys.executable, "-m", "lessons.exercise", str(number), str(solution.resolve()), str(folder.resolve())]
     try:
-        return min(subprocess.run(command, env=environment, timeout=time_limit, stdin=subprocess.DEVNULL).returncode, 1)
+        run = subprocess.run(command, env=child_environment(), timeout=time_limit, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        print(f"{solution.name} was still running after {time_limit:g} s: is there a loop that never ends?")
+        print(f"still running after {time_limit:g} s: is there a loop that never ends?")
         return 1
+    if run.returncode not in (0, 1):
+        print(f"the process ended with exit status {run.returncode}")
+    return 1 if run.returncode else 0
 
 
 def _check_here(number: int, path: Path, folder: Path) -> int:
@@ -118,25 +119,29 @@ def _check_here(number: int, path: Path, folder: Path) -> int:
     except SyntaxError as error:
         print(f"{path.name} is not valid Python: line {error.lineno}: {error.msg}")
         return 1
-    except Exception as error:
-        print(f"{path.name} cannot be loaded: {type(error).__name__}: {error}{_line_of(error, path.name)}")
+    except (Exception, SystemExit) as error:
+        print(f"{path.name} cannot be loaded: {type(error).__name__}: {error}{_line_of(error, path)}")
         return 1
-    wrong = 0
+    status = 0
     for name, function in checks(number, folder).items():
+        print(f"{name}: ", end="", flush=True)
         try:
             function(solution)
-            print(f"{name}: right")
+            print("right", flush=True)
         except Wrong as error:
-            wrong += 1
-            print(f"{name}: not yet. {error}")
-    return 1 if wrong else 0
+            print(f"not yet. {error}", flush=True)
+            status = 1
+    return status
 
 
 def _load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+    loader = SourceFileLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    if spec is None:
+        raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses and the like look their module up
+    loader.exec_module(module)
     return module
 
 
@@ -150,10 +155,10 @@ def _show(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else repr(value)
 
 
-def _line_of(error: BaseException, file: str) -> str:
+def _line_of(error: BaseException, path: Path) -> str:
     """Where in the reader's file an exception arose."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == file]
-    return f" (line {lines[-1]} of {file})" if lines else ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return f" (line {lines[-1]} of {path.name})" if lines else ""
 
 
 if __name__ == "__main__":

@@ -75,9 +75,10 @@ class Formula:
     def read(self, given: Mapping[str, Any]) -> dict[str, Figure]:
         """The figures as plain numbers and lists; raises where they are not what this entry asks for."""
         missing = [name for name in self.shows if name not in given]
-        extra = [name for name in given if name not in self.shows]
-        if missing or extra:
-            faults = [f"{word} {', '.join(names)}" for word, names in (("missing", missing), ("unknown", extra)) if names]
+        unknown = [name for name in given if name not in self.shows]
+        if missing or unknown:
+            faults = [f"missing {', '.join(missing)}"] if missing else []
+            faults += [f"unknown {', '.join(unknown)}"] if unknown else []
             raise ValueError(f"reproduce {self.id}: {'; '.join(faults)} (it takes {', '.join(self.shows)})")
         return {name: _plain(self.id, self.shows[name], given[name]) for name in self.shows}
 
@@ -158,8 +159,8 @@ def show(figure: Figure) -> str:
     """A figure in a few characters."""
     if isinstance(figure, bool):
         return "yes" if figure else "no"
-    if isinstance(figure, int) or isinstance(figure, str):
-        return str(figure) if isinstance(figure, int) else repr(figure)
+    if isinstance(figure, (int, str)):
+        return repr(figure)
     if isinstance(figure, float):
         return f"{figure:.7g}"
     if np.size(figure) > 6:
@@ -192,8 +193,9 @@ def _plain(id: str, quantity: Quantity, given: Any) -> Figure:
     if isinstance(figure, (str, bool)):
         expected = type(quantity.value)
         if expected is not type(figure):
-            raise TypeError(f"{what} must be {'a number' if expected not in (str, bool) else expected.__name__}"
-                            f", got {figure!r}")
+            raise TypeError(
+                f"{what} must be {'a number' if expected not in (str, bool) else expected.__name__}, got {figure!r}"
+            )
         return figure
     if isinstance(quantity.value, (str, bool)):
         raise TypeError(f"{what} must be {type(quantity.value).__name__}, got {figure!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +22,7 @@ def progress(items: Iterable[T], label: str) -> Iterator[T]:
     In a terminal this is a bar that is drawn again in place; in a file or a pipe it is one line every ten seconds and
     one at the end. Works without a known length too.
     """
-    total = len(items) if hasattr(items, "__len__") else None
+    total = len(items) if isinstance(items, Sized) else None
     terminal = sys.stdout.isatty()
     start = drawn = time.monotonic()
     done = 0
