@@ -1,3 +1,8 @@
 """Layers: modules that hold parameters and call operations."""
 
-from . import functional
+from . import functional, init
+from .activation import *  # noqa: F403
+from .container import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .module import *  # noqa: F403
+from .parameter import *  # noqa: F403
