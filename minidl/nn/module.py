@@ -1,9 +1,9 @@
 """Module: a function with parameters, buffers and modules inside it.
 
 A Module is an ordinary object whose ``__setattr__`` takes note of three kinds of attributes: Parameters (they are
-trained), buffers (tensors that belong to the state but are not trained, such as running means), and Modules. From these
-notes follow all the rest: ``parameters()`` for the optimiser, ``state_dict()`` for the checkpoint, ``to()``, ``train()``
-and the printed form. The values themselves stay ordinary attributes, so reading ``self.weight`` costs nothing extra.
+trained), buffers (tensors that belong to the state but are not trained, such as running means), and Modules. From
+these notes follow all the rest: ``parameters()`` for the optimiser, ``state_dict()`` for the checkpoint, ``to()``,
+``train()`` and the printed form. The values themselves stay ordinary attributes, so reading ``self.weight`` costs nothing extra.
 """
 
 from __future__ import annotations
@@ -114,9 +114,7 @@ class Module:
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             self.add_module(name, value)
-        elif "_parameters" in own and (
-            name in own["_parameters"] or name in own["_modules"] or name in own["_buffers"]
-        ):
+        elif any(name in own.get(parts, ()) for parts in ("_parameters", "_buffers", "_modules")):
             self._replace(name, value)
         else:
             object.__setattr__(self, name, value)
@@ -402,9 +400,8 @@ class Module:
             if array.shape != own[name].shape:
                 problems.append(f"shape: {name} is {array.shape} in the state, {own[name].shape} in the module")
         if problems:
-            raise RuntimeError(
-                "\n  ".join([f"load_state_dict: the state does not fit {type(self).__name__}", *problems])
-            )
+            title = f"load_state_dict: the state does not fit {type(self).__name__}"
+            raise RuntimeError("\n  ".join([title, *problems]))
         for name, array in arrays.items():
             overwrite(own[name], array)
         return IncompatibleKeys(missing, unexpected)
