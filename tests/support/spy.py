@@ -1,0 +1,70 @@
+"""Watches Functions at work: which ones run, and whether each backward keeps to its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minidl.autograd import Function
+
+__all__ = ["Spy", "watch"]
+
+
+class Spy:
+    """What was seen: the applied Functions with their inputs, and the breaches of contract as sentences."""
+
+    def __init__(self) -> None:
+        self.applied: list[tuple[Function, tuple]] = []
+        self.breaches: list[str] = []
+
+    @property
+    def types(self) -> set[type]:
+        return {type(function) for function, _ in self.applied}
+
+    def check_backward(self, function: Function, g: Any, before: list, gradients: tuple) -> None:
+        name = type(function).__name__
+        upstream = [x for x in (g if isinstance(g, list) else [g]) if isinstance(x, np.ndarray)]
+        saved = [x for x in function.saved if isinstance(x, np.ndarray)]
+        if any(not same(x, old) for x, old in zip(upstream, before, strict=True)):
+            self.breaches.append(f"{name}.backward changes the gradient that it is given")
+        arrays = [(i, x) for i, x in enumerate(gradients) if isinstance(x, np.ndarray)]
+        for i, x in arrays:
+            if any(np.shares_memory(x, kept) for kept in saved):
+                self.breaches.append(f"{name}.backward: gradient {i} shares memory with a saved array")
+            for j, y in arrays:
+                of_upstream = any(np.shares_memory(x, up) for up in upstream)
+                if i < j and not of_upstream and np.shares_memory(x, y):
+                    self.breaches.append(f"{name}.backward: gradients {i} and {j} share memory")
+
+
+def same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Equal bit for bit, NaN included."""
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+@contextmanager
+def watch() -> Iterator[Spy]:
+    """Within the block, every Function that is applied and every gradient that is computed on arrays is looked at."""
+    spy = Spy()
+    apply, gradients = Function.apply, Function.gradients
+
+    def watched_apply(self: Function, *inputs: Any) -> Any:
+        spy.applied.append((self, inputs))
+        return apply(self, *inputs)
+
+    def watched_gradients(self: Function, g: Any, create_graph: bool) -> tuple:
+        if create_graph:
+            return gradients(self, g, create_graph)
+        before = [x.copy() for x in (g if isinstance(g, list) else [g]) if isinstance(x, np.ndarray)]
+        found = gradients(self, g, create_graph)
+        spy.check_backward(self, g, before, found)
+        return found
+
+    Function.apply, Function.gradients = watched_apply, watched_gradients
+    try:
+        yield spy
+    finally:
+        Function.apply, Function.gradients = apply, gradients
