@@ -479,7 +479,7 @@ reproduce("D4-4.3-a", gradient_error=gradient_error, loss=losses[0], loss_new=lo
 #
 # Nothing above was special to this network. The walk back looked at one operation at a time, used the derivative of
 # that operation alone, and added up where a value had been used more than once. A program can do that. In ``minidl``
-# every operation remembers its inputs, and ``backward()`` walks the chain for us. In lesson 09 we build such a program
+# every operation remembers its inputs, and ``backward()`` walks the chain for us. In lesson 10 we build such a program
 # ourselves; here we only check that it agrees with our hands.
 
 tensors = [minidl.tensor(p, requires_grad=True) for p in [W_1, B_1, W_2, B_2]]
@@ -520,5 +520,5 @@ for tensor, by_hand in zip(tensors, gradients(W_1, B_1, W_2, B_2, X, Y), strict=
 # 2. (checked) Write ``backward(W_1, b_1, W_2, b_2, W_3, b_3, X, Y)`` for a network with two hidden sigmoid layers, a
 #    sigmoid output layer and the binary cross-entropy. It returns the six gradients in the order of the arguments.
 # 3. Start the training on "exclusive or" with all weights zero. What happens to the hidden units, and why can
-#    they never become different from each other? Lesson 13 takes it from there.
+#    they never become different from each other? Lesson 14 takes it from there.
 # 4. Remove one hidden unit after the other. With how many does the training still succeed, from ten different seeds?
