@@ -51,6 +51,13 @@ from .ops import (  # noqa: E402
     swapaxes,
     t,
     transpose,
+    # indexing
+    index_select,
+    masked_select,
+    narrow,
+    nonzero,
+    select,
+    take,
     # products
     matmul,
     # activations

@@ -6,6 +6,7 @@ PyTorch shows there.
 
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
+from .indexing import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor
 
-__all__ = ["broadcast_shape", "dimension", "dimensions", "floating", "shape_from", "tensor"]
+__all__ = ["broadcast_shape", "dimension", "dimensions", "floating", "integer", "shape_from", "tensor"]
 
 
 def tensor(operation: str, value: Any, name: str = "input") -> Tensor:
@@ -27,12 +27,17 @@ def floating(operation: str, value: Any, name: str = "input") -> Tensor:
     return value
 
 
+def integer(operation: str, value: Any, name: str) -> int:
+    """``value`` as a Python integer; a TypeError that names the operation and the argument if it is none."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{operation}: {name} must be an integer, not {type(value).__name__}") from None
+
+
 def dimension(operation: str, dim: Any, ndim: int, name: str = "dim") -> int:
     """``dim`` counted from the front. A tensor without dimensions counts as one with a single one, as in PyTorch."""
-    try:
-        index = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{operation}: {name} must be an integer, not {type(dim).__name__}") from None
+    index = integer(operation, dim, name)
     span = max(ndim, 1)
     if not -span <= index < span:
         raise IndexError(f"{operation}: {name} {index} is out of range for {ndim} dimensions ({-span} to {span - 1})")

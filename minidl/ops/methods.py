@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import Tensor
-from . import activation, arithmetic, linalg, reduction, shape
+from . import activation, arithmetic, indexing, linalg, reduction, shape
 
 __all__ = ["Methods", "attach"]
 
@@ -56,6 +56,15 @@ class Methods:
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
         return shape.transpose(self, -2, -1)
+
+    # indexing
+    __getitem__ = indexing.getitem
+    index_select = indexing.index_select
+    masked_select = indexing.masked_select
+    narrow = indexing.narrow
+    nonzero = indexing.nonzero
+    select = indexing.select
+    take = indexing.take
 
     # products
     matmul = __matmul__ = linalg.matmul
