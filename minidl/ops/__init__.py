@@ -6,11 +6,14 @@ PyTorch shows there.
 
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
+from .extrema import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .softmaxes import *  # noqa: F403
+from .sorting import *  # noqa: F403
 
 attach()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import Tensor
-from . import activation, arithmetic, indexing, linalg, reduction, shape
+from . import activation, arithmetic, extrema, indexing, linalg, reduction, shape, softmaxes, sorting
 
 __all__ = ["Methods", "attach"]
 
@@ -38,6 +38,18 @@ class Methods:
     # reductions
     sum = reduction.sum
     mean = reduction.mean
+    max = extrema.max
+    min = extrema.min
+    amax = extrema.amax
+    amin = extrema.amin
+    argmax = extrema.argmax
+    argmin = extrema.argmin
+    logsumexp = softmaxes.logsumexp
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
 
     # shape
     reshape = shape.reshape
