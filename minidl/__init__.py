@@ -42,20 +42,30 @@ from .ops import (  # noqa: E402
     neg,
     sub,
     # reductions
+    all,
     amax,
     amin,
+    any,
     argmax,
     argmin,
     argsort,
+    cosine_similarity,
+    count_nonzero,
+    cumprod,
+    cumsum,
     log_softmax,
     logsumexp,
     max,
     mean,
     min,
+    norm,
+    prod,
     softmax,
     sort,
+    std,
     sum,
     topk,
+    var,
     # shape
     broadcast_to,
     permute,
@@ -63,6 +73,12 @@ from .ops import (  # noqa: E402
     swapaxes,
     t,
     transpose,
+    # joining and cutting apart
+    cat,
+    chunk,
+    split,
+    stack,
+    unbind,
     # indexing
     index_select,
     masked_select,
@@ -70,11 +86,21 @@ from .ops import (  # noqa: E402
     nonzero,
     select,
     take,
+    # questions
+    is_tensor,
+    numel,
     # products
+    addmm,
+    bmm,
+    dot,
     matmul,
+    mm,
+    mv,
+    outer,
     # activations
     relu,
 )
+from .printing import set_printoptions  # noqa: E402
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from . import nn  # noqa: E402
 

@@ -5,10 +5,15 @@ from ..ops import (
     log_softmax,
     relu,
     softmax,
+    # directions
+    cosine_similarity,
+    normalize,
     # linear maps
     linear,
+    # shapes
+    pad,
     # losses
     cross_entropy,
 )
 
-__all__ = ["cross_entropy", "linear", "log_softmax", "relu", "softmax"]
+__all__ = ["cosine_similarity", "cross_entropy", "linear", "log_softmax", "normalize", "relu", "softmax"]

@@ -4,14 +4,18 @@
 PyTorch shows there.
 """
 
+from .access import *  # noqa: F403
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .indexing import *  # noqa: F403
+from .joining import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach
+from .norms import *  # noqa: F403
 from .reduction import *  # noqa: F403
+from .scans import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403

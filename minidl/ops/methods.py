@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import printing
 from ..autograd import Tensor
-from . import activation, arithmetic, extrema, indexing, linalg, reduction, shape, softmaxes, sorting
+from . import access, activation, arithmetic, extrema, indexing, joining, linalg, norms, reduction, scans, shape, softmaxes, sorting
 
 __all__ = ["Methods", "attach"]
 
@@ -38,6 +39,15 @@ class Methods:
     # reductions
     sum = reduction.sum
     mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    any = reduction.any
+    all = reduction.all
+    count_nonzero = reduction.count_nonzero
+    prod = scans.prod
+    cumsum = scans.cumsum
+    cumprod = scans.cumprod
+    norm = norms.norm
     max = extrema.max
     min = extrema.min
     amax = extrema.amax
@@ -69,6 +79,11 @@ class Methods:
         """The last two dimensions exchanged."""
         return shape.transpose(self, -2, -1)
 
+    # joining and cutting apart
+    chunk = joining.chunk
+    split = joining.split
+    unbind = joining.unbind
+
     # indexing
     __getitem__ = indexing.getitem
     index_select = indexing.index_select
@@ -78,8 +93,36 @@ class Methods:
     select = indexing.select
     take = indexing.take
 
+    # the way out, and Python's protocols
+    item = access.item
+    tolist = access.tolist
+    numpy = access.numpy
+    numel = access.numel
+    size = access.size
+    stride = access.stride
+    dim = access.dim
+    is_contiguous = access.is_contiguous
+    __repr__ = printing.represent
+    __array__ = access.as_numpy
+    __len__ = access.length
+    __iter__ = access.iterate
+    __contains__ = access.contains
+    __bool__ = access.truth
+    __float__ = access.as_float
+    __int__ = access.as_int
+    __index__ = access.as_index
+    __format__ = access.formatted
+    __copy__ = access.shallow_copy
+    __reduce__ = access.taken_apart
+
     # products
     matmul = __matmul__ = linalg.matmul
+    mm = linalg.mm
+    bmm = linalg.bmm
+    mv = linalg.mv
+    dot = linalg.dot
+    outer = linalg.outer
+    addmm = linalg.addmm
 
     # activations
     relu = activation.relu
