@@ -23,6 +23,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from inspect import isgeneratorfunction
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -74,10 +75,17 @@ class _Switch:
         _mode.on = self.previous.pop()
 
     def __call__(self, function: Callable) -> Callable:
+        if isgeneratorfunction(function):
+            raise TypeError(f"{type(self).__name__}: cannot decorate a generator; use a with block inside it")
+        mode = self.mode
+
         @wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
+            previous, _mode.on = _mode.on, mode
+            try:
                 return function(*args, **kwargs)
+            finally:
+                _mode.on = previous
 
         return wrapped
 
@@ -95,14 +103,21 @@ class enable_grad(_Switch):
 
 
 class set_grad_enabled(_Switch):
-    """Turn recording on or off from here on, or for a ``with`` block."""
+    """Turn recording on or off from here on, or for a ``with`` block or a decorated function."""
 
     def __init__(self, mode: bool) -> None:
-        self.previous = [_mode.on]
-        _mode.on = bool(mode)
+        self.mode = bool(mode)
+        self.before = _mode.on
+        self.previous = []
+        _mode.on = self.mode
 
     def __enter__(self) -> None:
-        pass  # it is in force since it was made
+        self.previous.append(self.before)  # it is in force since it was made
+        _mode.on = self.mode
+
+    def __call__(self, function: Callable) -> Callable:
+        _mode.on = self.before  # a decorator switches inside the function alone
+        return super().__call__(function)
 
 
 # --- Tensor ------------------------------------------------------------------------------------------------------
@@ -260,9 +275,9 @@ class Tensor(Methods):
         owner = self if self.grad_fn is None else self.grad_fn
         if owner.hooks is None:
             owner.hooks = {}
-        handle = Removable(owner.hooks)
-        owner.hooks[handle] = hook
-        return handle
+        key = object()
+        owner.hooks[key] = hook
+        return Removable(owner.hooks, key)
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         if self.grad_fn is not None:
@@ -278,11 +293,13 @@ class Tensor(Methods):
 class Removable:
     """Takes a hook out of the dictionary that it was registered in."""
 
-    def __init__(self, hooks: dict) -> None:
+    def __init__(self, hooks: dict, key: object) -> None:
         self.hooks = hooks
+        self.key = key
 
     def remove(self) -> None:
-        self.hooks.pop(self, None)
+        """Take the hook away; does nothing the second time."""
+        self.hooks.pop(self.key, None)
 
 
 # --- Function ----------------------------------------------------------------------------------------------------
@@ -370,6 +387,10 @@ class Function:
         else:
             self.saved = ()
             return False
+        if self.edges is not None:
+            raise RuntimeError(
+                f"{type(self).__name__}: a Function is one node of the graph; make a new one to apply it again"
+            )
         self.edges = edges
         self.order = next(_tick)
         if self.saved or self.composed is not None:
@@ -403,7 +424,13 @@ class Function:
         if self.saved:
             self._check_versions()
         result = self._differentiable(g) if create_graph else self.backward(g)
-        return result if type(result) is tuple else (result,)
+        if type(result) is not tuple:
+            result = (result,)
+        if len(result) != len(self.edges):
+            raise RuntimeError(
+                f"{type(self).__name__}.backward: {len(result)} gradients were returned for {len(self.edges)} inputs"
+            )
+        return result
 
     def _check_versions(self, every_input: bool = False) -> None:
         for i, seen in enumerate(self.seen):
@@ -428,6 +455,7 @@ class Function:
                 constant = array.dtype.kind != "f"
                 if not constant and not self.saves_output:
                     return self._through_composed(g)
+                array = as_array(array)
                 array = Tensor(array) if constant else Tensor(array, True, self, self.seen[-1][0])
             tensors.append(array)
         self.saved = tuple(tensors)
@@ -442,9 +470,16 @@ class Function:
             return array
         edge, seen = self.edges[i], self.seen[i]
         if edge is None:
-            return Tensor(array, version=seen[0])
+            return Tensor(array, version=seen and seen[0])
         link = edge[0]
-        return link if isinstance(link, Tensor) else Tensor(array, True, link, seen[0])
+        if not isinstance(link, Tensor):
+            return Tensor(array, True, link, seen[0])
+        if link.array is not array:
+            raise RuntimeError(
+                f"backward: {type(self).__name__} needs its input {i} as it was in the forward pass, but its data was "
+                f"replaced since then"
+            )
+        return link
 
     def _through_composed(self, g: Any) -> tuple:
         """The gradients of the composed twin: the same formula in operations that can all be differentiated."""
@@ -498,6 +533,16 @@ class Alias(Function):
         return g
 
 
+class Copy(Function):
+    """y = x in memory of its own; dL/dx = g."""
+
+    def forward(self, x: Array) -> Array:
+        return x.copy()
+
+    def backward(self, g: Any) -> Any:
+        return g
+
+
 # --- the walk ----------------------------------------------------------------------------------------------------
 
 
@@ -522,7 +567,7 @@ def run_backward(
     for root, g in zip(roots, gradients, strict=True):
         key = root.grad_fn or root
         g = g if create_graph else g.array
-        sums[key] = sums[key] + g if key in sums else g
+        sums[key] = as_array(sums[key] + g) if key in sums else g
     nodes = reachable(sums, targets if stop else ())
     wanted = None if targets is None else leading_to(nodes, targets)
     found = {}
@@ -550,17 +595,19 @@ def run_backward(
                 g = fill_places(node, g)
             elif g.dtype != node.dtype:
                 raise RuntimeError(f"{type(node).__name__}: the gradient is {g.dtype}, the output {node.dtype}")
-            for edge, g_input in zip(node.edges, node.gradients(g, create_graph), strict=True):
+            for edge, g_input in zip(node.edges, node.gradients(g, create_graph)):
                 if edge is None or g_input is None:
                     continue
                 link, shape = edge
                 if g_input.shape != shape:
-                    g_input = unbroadcast(g_input, shape)
+                    g_input = unbroadcast(g_input, shape, type(node).__name__)
                 fresh = False
                 if not create_graph:
                     if type(g_input) is not np.ndarray:
                         g_input = as_array(g_input)
                     fresh = g_input is not g and g_input.base is None
+                    if fresh and type(g) is list:  # of a node with several outputs
+                        fresh = not any(g_input is part for part in g)
                 old = sums.get(link)
                 if old is None:
                     sums[link] = g_input
@@ -575,23 +622,22 @@ def run_backward(
             if not retain_graph:
                 node.free()
             g = g_input = old = None  # nothing here may keep memory alive during the next node
-    finally:
-        _mode.on = previous
-    for leaf, g in sums.items():
-        if targets is None or leaf in targets:
+        for leaf, g in sums.items():
+            if targets is not None and leaf not in targets:
+                continue
+            if leaf.hooks:
+                g = run_hooks(leaf.hooks, g)
+                owned.discard(leaf)  # a hook may have kept it
             if g.dtype != leaf.array.dtype:
                 raise RuntimeError(f"backward: a gradient of {g.dtype} arrived at a leaf of {leaf.array.dtype}")
-            if leaf.hooks:
-                changed = run_hooks(leaf.hooks, g)
-                if changed is not g:
-                    owned.discard(leaf)
-                g = changed
             if not create_graph and leaf not in owned:
                 g = g.copy()
             found[leaf] = g
-    if targets is None:
-        for leaf, g in found.items():
-            accumulate(leaf, g, True)
+        if targets is None:
+            for leaf, g in found.items():
+                accumulate(leaf, g, True)
+    finally:
+        _mode.on = previous
     return found
 
 
@@ -639,8 +685,8 @@ def accumulate(leaf: Tensor, g: Any, owned: bool) -> None:
     old = leaf.grad
     if old is not None and old.shape != leaf.shape:
         raise RuntimeError(f"backward: grad has shape {old.shape}, but the tensor has shape {leaf.shape}")
-    if isinstance(g, Tensor):  # create_graph: the sum is part of the graph
-        leaf.grad = g if old is None else old + g
+    if isinstance(g, Tensor):  # create_graph: the sum is part of the graph, and the same g may go to several leaves
+        leaf.grad = Copy().apply(g) if old is None else old + g
     elif old is None:
         leaf.grad = Tensor(g if owned else g.copy())
     elif old._requires_grad:
@@ -663,12 +709,14 @@ def run_hooks(hooks: dict, g: Any) -> Any:
     return tensor if was_tensor else tensor.array
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Any, shape: tuple[int, ...], name: str = "unbroadcast") -> Any:
     """Sum g over the dimensions that broadcasting added to ``shape`` or stretched; works on arrays and Tensors.
 
     If y_ij = x_j for all i, then dL/dx_j = sum_i g_ij: what was copied in the forward pass is summed on the way back.
     """
     added = g.ndim - len(shape)
+    if added < 0 or any(length not in (1, g.shape[added + i]) for i, length in enumerate(shape)):
+        raise RuntimeError(f"{name}.backward: a gradient of shape {g.shape} was returned for an input of shape {shape}")
     axes = tuple(range(added)) + tuple(
         added + i for i, length in enumerate(shape) if length == 1 and g.shape[added + i] != 1
     )
