@@ -10,7 +10,21 @@ from typing import Any
 
 from .. import printing
 from ..autograd import Tensor
-from . import access, activation, arithmetic, extrema, indexing, joining, linalg, norms, reduction, scans, shape, softmaxes, sorting
+from . import (
+    access,
+    activation,
+    arithmetic,
+    extrema,
+    indexing,
+    joining,
+    linalg,
+    norms,
+    reduction,
+    scans,
+    shape,
+    softmaxes,
+    sorting,
+)
 
 __all__ = ["Methods", "attach"]
 
