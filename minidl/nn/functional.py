@@ -16,4 +16,4 @@ from ..ops import (
     cross_entropy,
 )
 
-__all__ = ["cosine_similarity", "cross_entropy", "linear", "log_softmax", "normalize", "relu", "softmax"]
+__all__ = ["cosine_similarity", "cross_entropy", "linear", "log_softmax", "normalize", "pad", "relu", "softmax"]
