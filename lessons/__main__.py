@@ -214,9 +214,10 @@ def _ask(formula: Formula, quantity: Quantity) -> str:
 
 
 def _check(number: int, solution: Path | None, folder: Path) -> int:
-    if solution is not None:
-        return check(number, solution, folder)
-    for name, function in checks(number, folder).items():
+    tasks = checks(number, folder)
+    if solution is not None or not tasks:
+        return check(number, solution or Path(), folder)
+    for name, function in tasks.items():
         print(f"{name}: {inspect.getdoc(function)}")
     return 0
 

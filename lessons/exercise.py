@@ -11,8 +11,8 @@ relation must hold:
             expect(0 <= a <= 1, "0 <= sigmoid(z) <= 1", z=z, got=a)
             expect(close(solution.sigmoid(-z), 1 - a), "sigmoid(-z) = 1 - sigmoid(z)", z=z, got=a)
 
-A function of the solution that is missing, raises, or returns something that is not a number or an array of numbers,
-is reported by itself. Arguments are copied first, so that a solution cannot spoil the check by writing into them.
+A function of the solution that is missing, raises or returns nothing is reported by itself, and so is a result that the
+check can make nothing of. Arguments are copied first, so that a solution cannot spoil the check by writing into them.
 The reader's file runs in a process of its own, under a time limit.
 """
 
@@ -130,6 +130,9 @@ def _check_here(number: int, path: Path, folder: Path) -> int:
             print("right", flush=True)
         except Wrong as error:
             print(f"not yet. {error}", flush=True)
+            status = 1
+        except Exception as error:
+            print(f"not yet. The check can make nothing of the result: {type(error).__name__}: {error}", flush=True)
             status = 1
     return status
 

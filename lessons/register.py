@@ -200,11 +200,13 @@ def _plain(id: str, quantity: Quantity, given: Any) -> Figure:
     if isinstance(quantity.value, (str, bool)):
         raise TypeError(f"{what} must be {type(quantity.value).__name__}, got {figure!r}")
     try:
-        array = np.asarray(figure, float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what} must be a number or a list of numbers, got {type(given).__name__}") from None
+        array = np.asarray(figure)
+    except ValueError:  # lists of unequal length
+        array = np.asarray(None)
     if array.size == 0:
         raise ValueError(f"{what} is empty")
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"{what} must be a number or a list of numbers, got {type(given).__name__}")
     if not np.isfinite(array).all():
         raise ValueError(f"{what} is not finite: {show(figure)}")
     return figure
