@@ -103,6 +103,6 @@ from .ops import (  # noqa: E402
 from .printing import set_printoptions  # noqa: E402
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from .testing import gradcheck, gradgradcheck  # noqa: E402
-from . import nn  # noqa: E402
+from . import nn, optim  # noqa: E402
 
 __version__ = "0.1.0"

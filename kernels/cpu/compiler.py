@@ -1,0 +1,94 @@
+"""Plain Python loops over arrays, compiled by Numba when they are first needed.
+
+A loop is worth compiling where NumPy would pass over memory once an operation: the loop reads and writes every element
+once. Compiling takes about a second the first time and is kept on disk for later processes. Where Numba is missing or
+does not work, or was switched off, a loop says so and its caller uses NumPy.
+
+The arithmetic is exactly that of the source: no reordering and no fused multiply-add, so that NumPy, operation by
+operation, gives the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Loop", "set_compiled"]
+
+_enabled = os.environ.get("KERNELS_COMPILED", "1") != "0"
+
+
+def set_compiled(enabled: bool) -> bool:
+    """Switch compiled loops on or off and return what it was.
+
+    They start off where KERNELS_COMPILED=0 is in the environment.
+    """
+    global _enabled
+    previous, _enabled = _enabled, bool(enabled)
+    return previous
+
+
+class Loop:
+    """A function ``loop(arrays, numbers)`` made from a plain Python function of 1-D arrays and floats; a decorator.
+
+    Runs serially, in the thread that calls it.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self._compiled: dict[np.dtype, Callable[..., None] | None] = {}  # None: it was tried and does not work
+
+    def __call__(self, arrays: tuple[Any, ...], numbers: tuple[float, ...]) -> bool:
+        """Run over the arrays in place, seen as 1-D.
+
+        Returns:
+            False, with nothing changed, unless the loop is on and can be compiled, and all arrays are contiguous NumPy
+            arrays of one dtype, float32 or float64, and of one shape.
+        """
+        if not _enabled or not alike(arrays):
+            return False
+        dtype = arrays[0].dtype
+        if dtype not in self._compiled:
+            self._compiled[dtype] = self._compile(dtype, len(arrays), len(numbers))
+        compiled = self._compiled[dtype]
+        if compiled is None:
+            return False
+        compiled(*[array.reshape(-1) for array in arrays], *map(float, numbers))
+        return True
+
+    def _compile(self, dtype: np.dtype, arrays: int, numbers: int) -> Callable[..., None] | None:
+        """The compiled function, proved on arrays of one element, or None.
+
+        The cache on disk may be unwritable, full or damaged, and Numba absent or at odds with this NumPy. None of that
+        is worth stopping a training for.
+        """
+        for cache in (True, False):
+            try:
+                import numba
+
+                if numba.config.DISABLE_JIT:
+                    return None
+                compiled = numba.njit(self.function, cache=cache, error_model="numpy")
+                compiled(*[np.ones(1, dtype) for _ in range(arrays)], *[0.5] * numbers)
+                return compiled
+            except Exception:
+                continue
+        return None
+
+
+def alike(arrays: tuple[Any, ...]) -> bool:
+    """Whether a loop can go over the arrays side by side."""
+    first = arrays[0]
+    if type(first) is not np.ndarray or first.dtype.char not in "fd":
+        return False
+    return all(
+        type(array) is np.ndarray
+        and array.flags.c_contiguous
+        and array.dtype == first.dtype
+        and array.shape == first.shape
+        for array in arrays
+    )

@@ -1,0 +1,17 @@
+"""The fast array functions that the engine borrows from the package ``kernels``: the one place where the two meet.
+
+Each of them returns False where it cannot run, and the caller then computes the same with the arrays' own library.
+"""
+
+import kernels
+
+if getattr(kernels, "OWNER", None) != "minidl":
+    _where = kernels.__file__ or next(iter(kernels.__path__))
+    raise ImportError(
+        f"minidl: needs its own package 'kernels', but found another one of that name ({_where}): "
+        "uninstall it, or put minidl's folder in front of it on sys.path"
+    )
+
+from kernels.cpu.optimizer import adam, momentum, sgd
+
+__all__ = ["adam", "momentum", "sgd"]
