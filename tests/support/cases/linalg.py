@@ -1,0 +1,73 @@
+"""Rows for products of vectors and matrices."""
+
+from opcases import Case, integers, normal
+
+
+def linear(lib, input, weight, bias=None):
+    return lib.nn.functional.linear(input, weight, bias)
+
+
+CASES = [
+    Case("matmul", lambda lib, x, y: lib.matmul(x, y), normal(3, 4), normal(4, 2)),
+    Case("matmul.operator", lambda lib, x, y: x @ y, normal(3, 4), normal(4, 2)),
+    Case("matmul.method", lambda lib, x, y: x.matmul(y), normal(2, 4), normal(4, 5)),
+    Case("matmul.square_of_itself", lambda lib, x: x @ x, normal(3, 3)),
+    Case("matmul.vector_vector", lambda lib, x, y: x @ y, normal(5), normal(5)),
+    Case("matmul.vector_matrix", lambda lib, x, y: x @ y, normal(4), normal(4, 3)),
+    Case("matmul.matrix_vector", lambda lib, x, y: x @ y, normal(3, 4), normal(4)),
+    Case("matmul.vector_stack", lambda lib, x, y: x @ y, normal(4), normal(2, 4, 3)),
+    Case("matmul.stack_vector", lambda lib, x, y: x @ y, normal(2, 3, 4), normal(4)),
+    Case("matmul.stack_matrix", lambda lib, x, y: x @ y, normal(2, 3, 4), normal(4, 2)),
+    Case("matmul.matrix_stack", lambda lib, x, y: x @ y, normal(3, 4), normal(2, 4, 2)),
+    Case("matmul.stack_stack", lambda lib, x, y: x @ y, normal(2, 3, 4), normal(2, 4, 2)),
+    Case("matmul.stacks_broadcast", lambda lib, x, y: x @ y, normal(2, 1, 3, 4), normal(5, 4, 2)),
+    Case("matmul.one_of_a_stack", lambda lib, x, y: x @ y, normal(1, 3, 4), normal(2, 4, 2)),
+    Case("matmul.column_row", lambda lib, x, y: x @ y, normal(4, 1), normal(1, 3)),
+    Case("matmul.no_rows", lambda lib, x, y: x @ y, normal(0, 4), normal(4, 2)),
+    Case("matmul.no_inner", lambda lib, x, y: x @ y, normal(3, 0), normal(0, 2)),
+    Case("matmul.no_inner_stack", lambda lib, x, y: x @ y, normal(2, 3, 0), normal(0, 2)),
+    Case("matmul.no_stack", lambda lib, x, y: x @ y, normal(0, 3, 4), normal(4)),
+    Case("matmul.empty_vectors", lambda lib, x, y: x @ y, normal(0), normal(0)),
+    Case("matmul.transposed", lambda lib, x, y: x.t() @ y.t(), normal(4, 3), normal(2, 4)),
+    Case("matmul.integers", lambda lib, x, y: x @ y, integers(-5, 5, 3, 4), integers(-5, 5, 4, 2), grad=False),
+    Case("mm", lambda lib, x, y: lib.mm(x, y), normal(3, 4), normal(4, 2)),
+    Case("mm.method", lambda lib, x, y: x.mm(y), normal(3, 1), normal(1, 2)),
+    Case("bmm", lambda lib, x, y: lib.bmm(x, y), normal(2, 3, 4), normal(2, 4, 2)),
+    Case("bmm.method", lambda lib, x, y: x.bmm(y), normal(2, 3, 1), normal(2, 1, 2)),
+    Case("bmm.none", lambda lib, x, y: lib.bmm(x, y), normal(0, 3, 4), normal(0, 4, 2)),
+    Case("mv", lambda lib, x, y: lib.mv(x, y), normal(3, 4), normal(4)),
+    Case("mv.method", lambda lib, x, y: x.mv(y), normal(1, 4), normal(4)),
+    Case("dot", lambda lib, x, y: lib.dot(x, y), normal(4), normal(4)),
+    Case("dot.method", lambda lib, x, y: x.dot(y), normal(1), normal(1)),
+    Case("dot.itself", lambda lib, x: lib.dot(x, x), normal(4)),
+    Case("dot.integers", lambda lib, x, y: lib.dot(x, y), integers(-9, 9, 4), integers(-9, 9, 4), grad=False),
+    Case("outer", lambda lib, x, y: lib.outer(x, y), normal(3), normal(4)),
+    Case("outer.method", lambda lib, x, y: x.outer(y), normal(3), normal(1)),
+    Case("outer.promotes", lambda lib, x, y: lib.outer(x, y), normal(3), integers(-9, 9, 4)),
+    Case("addmm", lambda lib, z, x, y: lib.addmm(z, x, y), normal(3, 2), normal(3, 4), normal(4, 2)),
+    Case("addmm.row", lambda lib, z, x, y: lib.addmm(z, x, y), normal(2), normal(3, 4), normal(4, 2)),
+    Case(
+        "addmm.weighted",
+        lambda lib, z, x, y: z.addmm(x, y, beta=0.5, alpha=-2.0),
+        normal(3, 1),
+        normal(3, 4),
+        normal(4, 2),
+    ),
+    Case(
+        "addmm.integers",
+        lambda lib, z, x, y: lib.addmm(z, x, y, beta=2, alpha=3),
+        integers(-5, 5, 3, 2),
+        integers(-5, 5, 3, 4),
+        integers(-5, 5, 4, 2),
+        grad=False,
+    ),
+    Case("linear", linear, normal(3, 4), normal(2, 4), normal(2)),
+    Case("linear.no_bias", linear, normal(3, 4), normal(2, 4)),
+    Case("linear.one_row", linear, normal(1, 4), normal(3, 4), normal(3)),
+    Case("linear.vector", linear, normal(4), normal(3, 4), normal(3)),
+    Case("linear.stack", linear, normal(2, 3, 4), normal(2, 4), normal(2)),
+    Case("linear.one_feature", linear, normal(5, 1), normal(3, 1), normal(3)),
+    Case("linear.no_rows", linear, normal(0, 4), normal(2, 4), normal(2)),
+    Case("linear.no_features", linear, normal(2, 3, 0), normal(2, 0), normal(2)),
+    Case("linear.integers", linear, integers(-5, 5, 3, 4), integers(-5, 5, 2, 4), integers(-5, 5, 2), grad=False),
+]
