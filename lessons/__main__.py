@@ -17,7 +17,8 @@ from lessons.catalogue import LESSONS, Lesson, find_lessons
 from lessons.exercise import check, checks
 from lessons.ledger import Entry, ledger
 from lessons.register import Formula, Quantity, find, show
-from lessons.runner import Run, run_lesson, run_or_recall
+from lessons.runner import Run, run_lesson
+from lessons.store import recall, remember
 
 INTERRUPTED = 130
 
@@ -84,6 +85,7 @@ def _run(lessons: list[Lesson], verbose: bool) -> int:
             print(announcement, end="\n" if verbose else "", flush=True)
             runs.append(run_lesson(lesson, show_output=verbose))
             _report(runs[-1])
+            remember(runs[-1])
     except KeyboardInterrupt:
         print("\ninterrupted")
         status = INTERRUPTED
@@ -134,8 +136,12 @@ def _formulas(lessons: list[Lesson], options: argparse.Namespace) -> int:
     lessons = [lesson for lesson in lessons if lesson.formulas]
     runs: list[Run] = []
     for lesson in lessons:
-        print(f"running {_name(lesson)} (about {_duration(lesson.seconds)})", file=sys.stderr, flush=True)
-        runs.append(run_lesson(lesson) if options.fresh else run_or_recall(lesson))
+        run = None if options.fresh else recall(lesson)
+        if run is None:
+            print(f"running {_name(lesson)} (about {_duration(lesson.seconds)})", file=sys.stderr, flush=True)
+            run = run_lesson(lesson)
+            remember(run)
+        runs.append(run)
     owners = {id: lesson.number for lesson in lessons for id in lesson.formulas}
     entries = ledger(owners, {id: figures for run in runs for id, figures in run.results.items()})
     if options.json:

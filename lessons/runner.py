@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from lessons.catalogue import Lesson
@@ -55,21 +50,7 @@ def run_lesson(lesson: Lesson, show_output: bool = False) -> Run:
             status = _wait(process)
         output = printed.read_text(encoding="utf-8", errors="replace")
         results = read_results(records)
-    return Run(lesson, time.monotonic() - start, results, _faults(lesson, status, results), output)
-
-
-def run_or_recall(lesson: Lesson) -> Run:
-    """The last good run of the lesson, if nothing that it could depend on has changed since; else a new one."""
-    store = _store_folder() / f"{lesson.number:02d}-{_fingerprint(lesson)}.json"
-    try:
-        record = json.loads(store.read_text(encoding="utf-8"))
-        return Run(lesson, record["seconds"], record["results"], _faults(lesson, 0, record["results"]))
-    except (OSError, ValueError, KeyError):
-        pass
-    run = run_lesson(lesson)
-    if not run.faults:
-        _remember(store, {"seconds": run.seconds, "results": run.results})
-    return run
+    return finished(lesson, time.monotonic() - start, results, status, output)
 
 
 def child_environment() -> dict[str, str]:
@@ -91,48 +72,10 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def _faults(lesson: Lesson, status: int, results: Results) -> list[str]:
+def finished(lesson: Lesson, seconds: float, results: Results, status: int = 0, output: str = "") -> Run:
+    """What came of a lesson that ended with this exit status and reported these results."""
     owners = dict.fromkeys(lesson.formulas, lesson.number)
-    faults = [f"{entry.formula.id}: {'; '.join(entry.faults)}" for entry in ledger(owners, results) if entry.faults]
+    faults = [f"ended with exit status {status}"] if status else []
+    faults += [f"{entry.formula.id}: {'; '.join(entry.faults)}" for entry in ledger(owners, results) if entry.faults]
     faults += [f"{id}: reported, but not declared in the header" for id in results if id not in owners]
-    return [f"ended with exit status {status}", *faults] if status else faults
-
-
-def _fingerprint(lesson: Lesson) -> str:
-    """A hash of the lesson, the project's sources and the versions beneath them."""
-    digest = hashlib.sha256(f"{sys.version} {platform.platform()}".encode())
-    for package in ("numpy", "numba", "scipy", "matplotlib"):
-        try:
-            digest.update(f"{package} {metadata.version(package)}".encode())
-        except metadata.PackageNotFoundError:
-            digest.update(f"no {package}".encode())
-    for path in (lesson.path, *_sources()):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:32]
-
-
-def _sources() -> Iterator[Path]:
-    yield from sorted((ROOT / "lessons").glob("[!0-9]*.py"))
-    for package in ("minidl", "kernels"):
-        for path in sorted((ROOT / package).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
-
-
-def _store_folder() -> Path:
-    if os.name == "nt":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "minidl" / "lessons"
-
-
-def _remember(store: Path, record: dict[str, object]) -> None:
-    """Keeps a run for the next ledger; where nothing can be written, the next ledger runs the lesson again."""
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        for old in store.parent.glob(f"{store.name[:2]}-*.json"):
-            old.unlink()
-        store.write_text(json.dumps(record), encoding="utf-8")
-    except OSError:
-        pass
+    return Run(lesson, seconds, results, faults, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -25,19 +26,22 @@ def progress(items: Iterable[T], label: str) -> Iterator[T]:
     total = len(items) if isinstance(items, Sized) else None
     terminal = sys.stdout.isatty()
     start = drawn = time.monotonic()
-    done = 0
+    done, shown = 0, -1
     try:
         for item in items:
             yield item
             done += 1
             now = time.monotonic()
             if now - drawn >= (0.1 if terminal else 10.0):
-                drawn = now
+                drawn, shown = now, done
                 line = _line(label, done, total, now - start)
                 print(f"\r{line}" if terminal else line, end="" if terminal else "\n", flush=True)
     finally:  # also when the loop is left early
         line = _line(label, done, total, time.monotonic() - start)
-        print(f"\r{line}" if terminal else line, flush=True)
+        if terminal:
+            print(f"\r{line}", flush=True)
+        elif shown != done:
+            print(line, flush=True)
 
 
 def save_figure(figure: Figure, name: str) -> Path:
@@ -77,7 +81,7 @@ def _line(label: str, done: int, total: int | None, seconds: float) -> str:
 
 def _figure_folder() -> Path:
     script = getattr(sys.modules["__main__"], "__file__", None)
-    if script is None or not Path(script).name[:2].isdigit():
+    if script is None or not re.fullmatch(r"\d\d_\w+\.py", Path(script).name):
         return Path.cwd()
     folder = Path(script).resolve().parent / "output" / Path(script).name[:2]
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lessons import runner
+from lessons import runner, store
 from lessons.__main__ import main
 from lessons.catalogue import find_lessons, read_lesson
 from lessons.register import load
@@ -288,29 +288,30 @@ def test_a_lesson_is_run_again_only_when_something_changed(course, tmp_path, mon
     assert runs("--fresh") == 2
     path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     assert runs() == 3
-    monkeypatch.setattr(runner, "_sources", lambda: iter([count]))  # another source beneath the lesson
+    monkeypatch.setattr(store, "_sources", lambda: iter([count]))  # another source beneath the lesson
     assert runs() == 4
-    for store in (tmp_path / "cache").rglob("*.json"):
-        store.write_text("{", encoding="utf-8")
-    monkeypatch.undo()
+    for kept in (tmp_path / "cache").rglob("*.json"):
+        kept.write_text("{", encoding="utf-8")
+    assert runs() == 5
     monkeypatch.setenv("XDG_CACHE_HOME", str(count))  # a file: nothing can be written there
     monkeypatch.setenv("LOCALAPPDATA", str(count))
-    assert runs() == 5
     assert runs() == 6
+    assert runs() == 7
 
 
 def test_a_stored_run_is_judged_anew(course, tmp_path, capsys):
     course.write("03_activations.py", GOOD)
     assert course.main("formulas") == 0
-    (store,) = (tmp_path / "cache").rglob("*.json")
-    store.write_text(store.read_text(encoding="utf-8").replace("[0, 3]", "[0, 4]"), encoding="utf-8")
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    kept.write_text(kept.read_text(encoding="utf-8").replace("[0, 3]", "[0, 4]"), encoding="utf-8")
     assert course.main("formulas") == 1
     assert "D3-4-b       correct     03  fail     relu is [0, 4], expected [0, 3]; " in capsys.readouterr().out
 
 
-def test_a_failed_run_is_not_stored(three, tmp_path):
-    three.main("formulas")
-    assert len(list((tmp_path / "cache").rglob("*.json"))) == 1
+@pytest.mark.parametrize("command", [["formulas"], ["run", "all"]])
+def test_a_good_run_is_stored_and_a_failed_one_is_not(three, tmp_path, command):
+    three.main(*command)
+    assert [path.name[:3] for path in (tmp_path / "cache").rglob("*.json")] == ["03-"]
 
 
 def test_an_entry_explained(capsys):

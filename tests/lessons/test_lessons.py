@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tokenize
-import warnings
 from pathlib import Path
 
 import pytest
@@ -79,13 +78,15 @@ def test_a_lesson_explains_itself(lesson, record_property):
     prose, lines = prose_share(lesson.path.read_text(encoding="utf-8"))
     share = prose / lines
     record_property("prose", f"{share:.0%}")
-    if not 0.25 <= share <= 0.35:
-        warnings.warn(f"{lesson.path.name}: {share:.0%} of its lines are prose (25 to 35 %)", stacklevel=1)
+    print(f"{lesson.path.name}: {share:.0%} of its lines are prose")
     assert 0.20 <= share <= 0.60
 
 
 def prose_share(text):
-    """How many of the lines that are not blank are comments or docstrings, and how many there are."""
+    """How many of the lines with something in them are comments or docstrings, and how many there are.
+
+    A line of a comment without letters (an empty one, a cell mark, an underline) counts as blank.
+    """
     prose = set()
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     for before, token in zip([None, *tokens], tokens, strict=False):
@@ -93,12 +94,15 @@ def prose_share(text):
         first = before is None or before.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.NL, tokenize.COMMENT)
         if (token.type == tokenize.COMMENT and alone) or (token.type == tokenize.STRING and first):
             prose.update(range(token.start[0], token.end[0] + 1))
-    filled = {number for number, line in enumerate(text.splitlines(), 1) if line.strip()}
+    lines = enumerate(text.splitlines(), 1)
+    filled = {n for n, line in lines if line.strip() and (n not in prose or any(map(str.isalpha, line)))}
     return len(prose & filled), len(filled)
 
 
 def test_prose_share():
-    text = '"""a\n\nb"""\n\n# one\nx = """c\nd"""  # not alone\ndef f():\n    """e"""\n    return 1\n'
+    text = (
+        '"""a\n=\n\nb"""\n\n# %%\n# one\n# ---\n#\nx = """c\nd"""  # not alone\ndef f():\n    """e"""\n    return 1\n'
+    )
     assert prose_share(text) == (4, 8)
 
 
