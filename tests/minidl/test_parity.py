@@ -59,3 +59,6 @@ def test_an_input_without_dimensions(row):
         except (RuntimeError, IndexError, ValueError, TypeError):
             continue
         compare(f"{row} with input {i} of shape ()", run(row, arrays), expected, 1e-10)
+        if row.second:
+            recorded = run(row, arrays, create_graph=True)
+            compare(f"{row} with input {i} of shape (), recorded", recorded, expected, 1e-10)

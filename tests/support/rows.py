@@ -27,7 +27,12 @@ class Outcome:
     results: tuple
 
 
-def run(row: Case, arrays: Sequence[np.ndarray], upstream: Sequence[np.ndarray] | None = None) -> Outcome:
+def run(
+    row: Case,
+    arrays: Sequence[np.ndarray],
+    upstream: Sequence[np.ndarray] | None = None,
+    create_graph: bool = False,
+) -> Outcome:
     """The row on the engine, with gradients of all floating-point inputs if the row has gradients.
 
     The arrays are wrapped as they are, whatever their layout, so that changes in place would show on them.
@@ -41,7 +46,7 @@ def run(row: Case, arrays: Sequence[np.ndarray], upstream: Sequence[np.ndarray] 
     upstream = [minidl.Tensor(g) for g in upstream]
     found: Any = [None] * len(wanted)
     if roots:
-        found = minidl.grad(roots, wanted, upstream, allow_unused=True)
+        found = minidl.grad(roots, wanted, upstream, create_graph=create_graph, allow_unused=True)
     return Outcome(
         [y.array for y in results],
         [None if g is None else g.array for g in found],

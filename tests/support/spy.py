@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from rows import same
 
-from minidl.autograd import Function
+from minidl.autograd import Function, Tensor
 
 __all__ = ["Spy", "watch"]
 
@@ -24,12 +25,31 @@ class Spy:
     def types(self) -> set[type]:
         return {type(function) for function, _ in self.applied}
 
+    def check_forward(self, function: Function, inputs: tuple, result: Any) -> None:
+        name = type(function).__name__
+        outputs = result if isinstance(result, tuple) else (result,)
+        sources = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor)]
+        if function.saves_output and isinstance(result, tuple):
+            self.breaches.append(f"{name}: saves_output is for Functions with one output")
+        for k, y in enumerate(outputs):
+            if y.requires_grad and y.dtype.kind != "f":
+                self.breaches.append(f"{name}: output {k} is {y.dtype} and requires a gradient")
+            for i, x in sources:
+                counted = y.version is x.version
+                if np.shares_memory(x.array, y.array) and not counted:
+                    self.breaches.append(f"{name}: output {k} lies in the memory of input {i}, but is_view is not set")
+
     def check_backward(self, function: Function, g: Any, before: list, gradients: tuple) -> None:
         name = type(function).__name__
         upstream = [x for x in (g if isinstance(g, list) else [g]) if isinstance(x, np.ndarray)]
         saved = [x for x in function.saved if isinstance(x, np.ndarray)]
         if any(not same(x, old) for x, old in zip(upstream, before, strict=True)):
             self.breaches.append(f"{name}.backward changes the gradient that it is given")
+        for i, (x, edge) in enumerate(zip(gradients, function.edges or (), strict=False)):
+            if x is not None and edge is not None and x.dtype != function.spied_dtypes[i]:
+                self.breaches.append(
+                    f"{name}.backward: gradient {i} is {x.dtype}, the input {function.spied_dtypes[i]}"
+                )
         arrays = [(i, x) for i, x in enumerate(gradients) if isinstance(x, np.ndarray)]
         for i, x in arrays:
             if any(np.shares_memory(x, kept) for kept in saved):
@@ -40,11 +60,6 @@ class Spy:
                     self.breaches.append(f"{name}.backward: gradients {i} and {j} share memory")
 
 
-def same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Equal bit for bit, NaN included."""
-    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
-
-
 @contextmanager
 def watch() -> Iterator[Spy]:
     """Within the block, every Function that is applied and every gradient that is computed on arrays is looked at."""
@@ -53,11 +68,18 @@ def watch() -> Iterator[Spy]:
 
     def watched_apply(self: Function, *inputs: Any) -> Any:
         spy.applied.append((self, inputs))
-        return apply(self, *inputs)
+        self.spied_dtypes = [getattr(x, "dtype", None) for x in inputs]
+        result = apply(self, *inputs)
+        spy.check_forward(self, inputs, result)
+        return result
 
     def watched_gradients(self: Function, g: Any, create_graph: bool) -> tuple:
         if create_graph:
-            return gradients(self, g, create_graph)
+            found = gradients(self, g, create_graph)
+            for i, x in enumerate(found):
+                if x is not None and not isinstance(x, Tensor):
+                    spy.breaches.append(f"{type(self).__name__}.backward: gradient {i} is no Tensor with create_graph")
+            return found
         before = [x.copy() for x in (g if isinstance(g, list) else [g]) if isinstance(x, np.ndarray)]
         found = gradients(self, g, create_graph)
         spy.check_backward(self, g, before, found)
