@@ -191,9 +191,19 @@ def test_processes_that_fetch_the_same_file_do_not_disturb_each_other(server, tm
     assert (tmp_path / "file").read_bytes() == CONTENT
 
 
-def test_threads_that_fetch_the_same_file_do_not_disturb_each_other(server, tmp_path):
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: fetch([server.url + "right"], tmp_path / "file", SHA256, SIZE), range(8)))
+def test_each_download_under_way_has_a_file_of_its_own(server, tmp_path, monkeypatch):
+    both, seen = threading.Barrier(2), []
+
+    def meet(name, received, size):
+        if received == size:
+            both.wait(10)
+            seen.append(len(list(tmp_path.iterdir())))
+            both.wait(10)
+
+    monkeypatch.setattr(module, "_show", meet)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: fetch([server.url + "right"], tmp_path / "file", SHA256, SIZE), range(2)))
+    assert seen == [2, 2]
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == CONTENT
 

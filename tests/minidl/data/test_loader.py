@@ -332,8 +332,11 @@ def test_what_a_sample_raises_reaches_the_caller_with_its_index(num_workers):
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_an_index_that_a_sampler_made_up(num_workers):
-    loader = DataLoader(tensors(), batch_sampler=[[1, 10]], num_workers=num_workers)
-    assert text_of(IndexError, lambda: list(loader)) == "TensorDataset: index 10 is out of range for 10 samples"
+    for index in (10, -11):
+        loader = DataLoader(tensors(), batch_sampler=[[1, index]], num_workers=num_workers)
+        assert text_of(IndexError, lambda loader=loader: list(loader)) == (
+            f"TensorDataset: index {index} is out of range for 10 samples"
+        )
     loader = DataLoader(tensors(), batch_sampler=[["a"]], num_workers=num_workers)
     assert text_of(TypeError, lambda: list(loader)) == "TensorDataset: the index of a sample is an int, not str"
 
@@ -443,6 +446,18 @@ def described(state):
     if isinstance(state, dict):
         return {key: described(value) for key, value in state.items()}
     return state.tolist() if hasattr(state, "tolist") else state
+
+
+def test_a_pass_that_has_begun_without_a_batch_keeps_its_order():
+    loader = make_loader(True)
+    first = values(loader)
+    batches = iter(loader)
+    again = make_loader(True)
+    again.load_state_dict(loader.state_dict())
+    second = values(batches)
+    assert second != first
+    assert values(again) == second
+    assert values(again) == values(loader)
 
 
 def test_what_was_seen_is_not_fetched_again():

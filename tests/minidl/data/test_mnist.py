@@ -91,6 +91,13 @@ def test_transforms_see_every_sample():
     assert y.tolist() == [-9, 0]
 
 
+def test_one_transform_is_enough_to_be_seen():
+    loaders = (DataLoader(MNIST5K(train=False, **{name: lambda _: 5}), 2) for name in ("transform", "target_transform"))
+    (images, labels), (more_images, more_labels) = (next(iter(loader)) for loader in loaders)
+    assert (images.tolist(), labels.tolist()) == ([5, 5], [0, 0])
+    assert (more_images.shape, more_labels.tolist()) == ((2, 28, 28), [5, 5])
+
+
 def test_batches_without_transforms_are_those_of_the_samples(digits):
     class Slow(IDXFolder):
         def __init__(self):
