@@ -33,13 +33,17 @@ from .backend import (  # noqa: E402
     set_default_dtype,
     uint8,
 )
+from .checkpoint import load, save  # noqa: E402
 from .creation import from_numpy, ones, tensor, zeros  # noqa: E402
 from .ops import (  # noqa: E402
     # arithmetic
     add,
     div,
+    floor_divide,
     mul,
     neg,
+    pow,
+    remainder,
     sub,
     # reductions
     all,
@@ -103,6 +107,6 @@ from .ops import (  # noqa: E402
 from .printing import set_printoptions  # noqa: E402
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from .testing import gradcheck, gradgradcheck  # noqa: E402
-from . import nn, optim  # noqa: E402
+from . import cuda, nn, optim  # noqa: E402
 
 __version__ = "0.1.0"
