@@ -117,6 +117,8 @@ class Case:
         inputs: what to draw (``normal(3, 4)``), or arrays as they are; floating-point ones are cast to the dtype of the
             test, all others are passed on.
         grad: whether the result can be differentiated.
+        smooth: whether finite differences can judge the row; False (at ties and kinks, with NaN or infinity) leaves
+            parity with PyTorch and all else in force, and needs a ``reason``.
         second: whether gradients of gradients are checked; False needs a ``reason``.
         twin: demands that a Function with a composed twin runs (any twin that runs is compared in any case).
     """
@@ -129,6 +131,7 @@ class Case:
         call: Callable[..., Any],
         *inputs: Input | np.ndarray,
         grad: bool = True,
+        smooth: bool = True,
         second: bool = True,
         reason: str = "",
         twin: bool = False,
@@ -136,10 +139,10 @@ class Case:
         for i, entry in enumerate(inputs):
             if not isinstance(entry, (Input, np.ndarray)):
                 raise TypeError(f"{name}: input {i} is {type(entry).__name__}, neither an Input nor an array")
-        if not second and not reason:
-            raise ValueError(f"{name}: second=False needs a reason")
+        if not (second and smooth) and not reason:
+            raise ValueError(f"{name}: second=False and smooth=False need a reason")
         self.name, self.call, self.inputs = name, call, inputs
-        self.grad, self.second, self.reason, self.twin = grad, second, reason, twin
+        self.grad, self.smooth, self.second, self.reason, self.twin = grad, smooth, second, reason, twin
 
     @property
     def operation(self) -> str:
