@@ -24,11 +24,6 @@ class Lesson:
     formulas: tuple[str, ...]
     seconds: int
 
-    @property
-    def documents(self) -> tuple[str, ...]:
-        """The documents whose formulas it reproduces."""
-        return tuple(sorted({id.split("-")[0] for id in self.formulas}))
-
 
 def find_lessons(folder: Path = LESSONS) -> list[Lesson]:
     """All lessons in the folder, by number; ValueError where a header is wrong or a number or formula taken twice."""

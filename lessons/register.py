@@ -115,13 +115,13 @@ class Formula:
         return faults
 
     def summary(self, figures: Mapping[str, Figure]) -> str:
-        """The figures on one line; what the document has wrong is marked "(wrong)"."""
+        """The figures on one line; what an erratum's printed form gives is marked "(wrong)"."""
         words = []
         for quantity in self.shows.values():
             text = f"{quantity.name} {show(figures[quantity.name])}"
             if self.verdict == "erratum" and quantity.printed is not None:
                 text += f" (printed {show(quantity.printed)}: wrong)"
-            elif quantity.differs is not None:
+            if self.verdict == "erratum" and quantity.name.startswith("printed"):
                 text += " (wrong)"
             words.append(text)
         return ", ".join(words)
@@ -162,7 +162,7 @@ def show(figure: Figure) -> str:
     if isinstance(figure, (int, str)):
         return repr(figure)
     if isinstance(figure, float):
-        return f"{figure:.7g}"
+        return f"{figure + 0.0:.7g}"  # + 0.0 takes the sign off a zero
     if np.size(figure) > 6:
         return f"{np.size(figure)} numbers from {np.min(figure):.4g} to {np.max(figure):.4g}"
     return f"[{', '.join(show(part) for part in figure)}]"

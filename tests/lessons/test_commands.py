@@ -75,7 +75,6 @@ def test_a_header_is_read_without_running_the_lesson(course):
     (found,) = find_lessons(course.folder)
     assert (found.number, found.title, found.seconds) == (3, "Activations", 180)
     assert found.formulas == ("D3-4-b", "D3-4-j")
-    assert found.documents == ("D3",)
 
 
 NO_TITLE = "X.py: its docstring must begin with the title and a line of = below it"

@@ -191,6 +191,7 @@ def test_unknown_fields_of_the_file(tmp_path, field, demand, message):
         (7, "7"),
         ("none", "'none'"),
         (0.1234567891, "0.1234568"),
+        (-0.0, "0"),
         ([1, 2.5], "[1, 2.5]"),
         ([[1, 2], [3, 4]], "[[1, 2], [3, 4]]"),
         (list(range(7)), "7 numbers from 0 to 6"),
