@@ -34,7 +34,22 @@ from .backend import (  # noqa: E402
     uint8,
 )
 from .checkpoint import load, save  # noqa: E402
-from .creation import from_numpy, ones, tensor, zeros  # noqa: E402
+from .creation import (  # noqa: E402
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
 from .ops import (  # noqa: E402
     # arithmetic
     add,
@@ -105,6 +120,17 @@ from .ops import (  # noqa: E402
     relu,
 )
 from .printing import set_printoptions  # noqa: E402
+from .sampling import (  # noqa: E402
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+)
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from .testing import gradcheck, gradgradcheck  # noqa: E402
 from . import cuda, nn, optim  # noqa: E402

@@ -1,49 +1,127 @@
-"""Making tensors: from data, filled with a number, as sequences, and at random."""
+"""Making tensors: from data, filled with one number, and as sequences. (Random ones are made in sampling.py.)"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from . import backend
-from .autograd import Tensor
-from .backend import as_dtype, device, to_device
+from .autograd import Tensor, backend_types
+from .backend import Array, as_dtype, device_of, to_device
+from .ops import check
+from .ops.access import host
+from .ops.arithmetic import to_dtype
 
-__all__ = ["from_numpy", "ones", "tensor", "zeros"]
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
+Number = bool | int | float
 
 
-def make(array: Any, where: Any, requires_grad: bool) -> Tensor:
+def make(array: Array, where: Any, requires_grad: bool) -> Tensor:
     """The array as a leaf on the device ``where`` (None: the CPU)."""
-    return Tensor(array if where is None else to_device(array, device(where)), requires_grad)
+    return Tensor(array if where is None else to_device(array, backend.device(where)), requires_grad)
+
+
+def cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array in another dtype, itself if it has that; what is too large becomes infinite, silently as in PyTorch."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+# --- from data ---------------------------------------------------------------------------------------------------
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A new leaf with a copy of ``data``: a number, nested lists of numbers, a NumPy array or a Tensor.
+    """A new leaf with a copy of ``data``: a number, nested lists of numbers or tensors, an array or a Tensor.
 
-    Python floats become the default dtype (float32), integers int64, truth values bool; arrays keep their dtype.
+    Python floats become the default dtype (float32), integers int64, truth values bool; arrays and Tensors keep their
+    dtype, and a Tensor its device.
 
     Raises:
         TypeError: for data that are not numbers, or a dtype that the engine does not have.
-        ValueError: for nested lists of different lengths.
+        ValueError: for nested lists of different lengths, or integers that do not fit into the dtype.
     """
     if isinstance(data, Tensor):
-        array = data.array.copy()
-        where = str(data.device) if device is None else device
-        return make(array if dtype is None else array.astype(as_dtype("tensor", dtype)), where, requires_grad)
+        data = data.array
+    if isinstance(data, backend_types()):
+        wanted = as_dtype("tensor", data.dtype if dtype is None else dtype)
+        return make(data.astype(wanted), str(device_of(data)) if device is None else device, requires_grad)
+    array, wanted = from_python(data, dtype)
+    return make(cast(array, wanted), device, requires_grad)
+
+
+def from_python(data: Any, dtype: Any) -> tuple[np.ndarray, np.dtype]:
+    """Numbers and nested lists as an array, and the dtype that they are to get."""
+    leaf = first_leaf(data)
     try:
-        array = np.array(data)
+        array = np.array(without_tensors(data) if isinstance(leaf, Tensor) else data)
     except ValueError:
         raise ValueError("tensor: nested lists must have the same length in each dimension") from None
-    if dtype is not None:
-        wanted = as_dtype("tensor", dtype)
-    elif isinstance(data, (np.ndarray, np.generic)) or array.dtype.kind != "f":
-        wanted = array.dtype
-    else:
-        wanted = backend.get_default_dtype()
+    if array.dtype.kind in "uO" and type(leaf) is int:
+        raise ValueError("tensor: an integer does not fit into int64")
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"tensor: data must be numbers, not {type(data).__name__} with elements of {array.dtype}")
-    return make(array.astype(as_dtype("tensor", wanted), copy=False), device, requires_grad)
+        raise TypeError(f"tensor: data must be numbers, not {type(leaf).__name__}")
+    if dtype is None:
+        parts = list(leaves(data)) if isinstance(leaf, Tensor) else []
+        if parts and all(isinstance(part, Tensor) for part in parts):
+            return array, backend.result_type_of([part.array for part in parts])
+        of_python = array.dtype.kind == "f" and (parts or type(leaf) in (bool, int, float, list, tuple))
+        return array, backend.get_default_dtype() if of_python else as_dtype("tensor", array.dtype)
+    wanted = as_dtype("tensor", dtype)
+    if wanted.kind in "iu" and array.dtype.kind in "iu" and array.size:
+        limits, low, high = np.iinfo(wanted), int(array.min()), int(array.max())
+        if low < limits.min or high > limits.max:
+            raise ValueError(f"tensor: {low if low < limits.min else high} does not fit into {wanted}")
+    return array, wanted
+
+
+def first_leaf(data: Any) -> Any:
+    """The first element of nested lists: its type tells what the lists are made of."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def leaves(data: Any) -> Iterator[Any]:
+    """All elements of nested lists."""
+    for part in data:
+        yield from leaves(part) if isinstance(part, (list, tuple)) else (part,)
+
+
+def without_tensors(data: Any) -> Any:
+    """Nested lists with the values of Tensors instead of the Tensors."""
+    if isinstance(data, (list, tuple)):
+        return [without_tensors(part) for part in data]
+    return host(data.array) if isinstance(data, Tensor) else data
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """``data`` as a Tensor, copied only where it must be: a Tensor stays itself, an array shares its memory."""
+    if isinstance(data, Tensor):
+        moved = data if device is None else data.to(device)
+        return moved if dtype is None else to_dtype(moved, dtype)
+    if isinstance(data, np.ndarray):
+        wanted = as_dtype("as_tensor", data.dtype if dtype is None else dtype)
+        return make(cast(np.asarray(data), wanted), device, False)
+    return tensor(data, dtype=dtype, device=device)
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -58,19 +136,184 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(np.asarray(array))
 
 
+# --- filled with one number --------------------------------------------------------------------------------------
+
+
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of zeros."""
-    return filled("zeros", size, 0, dtype, device, requires_grad)
+    return filled("zeros", lengths("zeros", size), 0, dtype, device, requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor of ones."""
-    return filled("ones", size, 1, dtype, device, requires_grad)
+    return filled("ones", lengths("ones", size), 1, dtype, device, requires_grad)
 
 
-def filled(operation: str, size: Any, value: Any, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
-    from .ops.check import shape_from
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor whose elements nobody has set yet: they may hold anything."""
+    shape = lengths("empty", size)
+    wanted = backend.get_default_dtype() if dtype is None else as_dtype("empty", dtype)
+    return make(allocate("empty", shape, wanted, lambda: np.empty(shape, wanted)), device, requires_grad)
 
-    shape = shape_from(operation, size)
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor in which every element is ``fill_value``; its type gives the dtype, unless one is given."""
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"full: size must be a tuple or list of integers, not {type(size).__name__}")
+    value = number("full", fill_value, "fill_value")
+    if dtype is None:
+        dtype = backend.bool_ if isinstance(value, bool) else backend.int64 if isinstance(value, int) else None
+    return filled("full", lengths("full", (size,)), value, dtype, device, requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape of ``input``, with its dtype and on its device unless others are given."""
+    return filled_like("zeros_like", input, 0, dtype, device, requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape of ``input``, with its dtype and on its device unless others are given."""
+    return filled_like("ones_like", input, 1, dtype, device, requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``fill_value`` in the shape of ``input``, with its dtype and on its device unless others are given."""
+    return filled_like("full_like", input, number("full_like", fill_value, "fill_value"), dtype, device, requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the shape of ``input`` whose elements nobody has set yet, with its dtype and on its device."""
+    dtype, device = like("empty_like", input, dtype, device)
+    return empty(input.shape, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def filled_like(operation: str, input: Tensor, value: Number, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
+    dtype, where = like(operation, input, dtype, where)
+    return filled(operation, input.shape, value, dtype, where, requires_grad)
+
+
+def like(operation: str, input: Tensor, dtype: Any, where: Any) -> tuple[Any, Any]:
+    """dtype and device of ``input`` where none are given."""
+    check.tensor(operation, input)
+    return input.dtype if dtype is None else dtype, input.device if where is None else where
+
+
+def filled(
+    operation: str, shape: tuple[int, ...], value: Number, dtype: Any, where: Any, requires_grad: bool
+) -> Tensor:
     wanted = backend.get_default_dtype() if dtype is None else as_dtype(operation, dtype)
-    return make(np.full(shape, value, wanted), where, requires_grad)
+    if wanted.kind in "iu":
+        value = whole(operation, value, wanted)
+    build = (lambda: np.full(shape, cast(np.array(value), wanted))) if value else (lambda: np.zeros(shape, wanted))
+    return make(allocate(operation, shape, wanted, build), where, requires_grad)
+
+
+def whole(operation: str, value: Number, dtype: np.dtype) -> int:
+    """A number cut to the integer that an integer dtype can hold."""
+    limits = np.iinfo(dtype)
+    if not math.isfinite(value) or not limits.min <= int(value) <= limits.max:
+        raise ValueError(f"{operation}: {value} does not fit into {dtype}")
+    return int(value)
+
+
+# --- sequences ---------------------------------------------------------------------------------------------------
+
+
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, start + 2 step, ... below ``end`` (above it for a negative step); ``arange(end)`` from 0.
+
+    There are ceil((end - start) / step) of them. They are int64 if all three numbers are integers, otherwise of the
+    default dtype, unless a dtype is given.
+
+    Raises:
+        ValueError: if the step is 0 or leads away from ``end``, or if an end is infinite.
+    """
+    if end is None:
+        start, end = 0, start
+    first, last, stride = number("arange", start, "start"), number("arange", end, "end"), number("arange", step, "step")
+    numbers = (first, last, stride)
+    integral = all(isinstance(value, int) for value in numbers)
+    if not all(math.isfinite(value) for value in numbers):
+        raise ValueError(f"arange: start, end and step must be finite, not {first}, {last}, {stride}")
+    if not stride:
+        raise ValueError("arange: step must not be 0")
+    if (last - first) * stride < 0:
+        raise ValueError(f"arange: steps of {stride} lead from {first} away from {last}")
+    if dtype is None:
+        wanted = backend.int64 if integral else backend.get_default_dtype()
+    else:
+        wanted = as_dtype("arange", dtype)
+    count = len(range(first, last, stride)) if integral else math.ceil((last - first) / stride)
+    if integral:
+        whole("arange", first, backend.int64)
+        whole("arange", last, backend.int64)
+    steps = allocate("arange", (count,), wanted, lambda: np.arange(count))
+    return make(cast(first + steps * stride, wanted), device, requires_grad)
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """x_i = start + i (end - start) / (steps - 1) for i = 0 ... steps - 1: equal distances, both ends included.
+
+    The second half is counted from the end, so that ``end`` comes out exactly and the numbers lie symmetrically.
+    """
+    first, last = number("linspace", start, "start"), number("linspace", end, "end")
+    count = check.integer("linspace", steps, "steps")
+    if count < 0:
+        raise ValueError(f"linspace: steps must not be negative, not {count}")
+    wanted = backend.get_default_dtype() if dtype is None else as_dtype("linspace", dtype)
+    distance = (last - first) / (count - 1) if count > 1 else 0.0
+    i = allocate("linspace", (count,), wanted, lambda: np.arange(count))
+    values = np.where(i < count / 2, first + distance * i, last - distance * (count - 1 - i))
+    return make(cast(values, wanted), device, requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """The identity matrix with n rows and m columns (n unless given): ones where row and column agree, else zeros."""
+    shape = lengths("eye", (n, n if m is None else m))
+    wanted = backend.get_default_dtype() if dtype is None else as_dtype("eye", dtype)
+    return make(allocate("eye", shape, wanted, lambda: np.eye(*shape, dtype=wanted)), device, requires_grad)
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+def lengths(operation: str, size: Any) -> tuple[int, ...]:
+    """A shape whose lengths are not negative, given as ``f(2, 3)`` or as ``f((2, 3))``."""
+    if not size:
+        raise TypeError(f"{operation}: the shape is missing; {operation}(()) makes a tensor without dimensions")
+    shape = check.shape_from(operation, size)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"{operation}: a length is negative in shape {shape}")
+    return shape
+
+
+def number(operation: str, value: Any, name: str) -> Number:
+    """A Python number; Tensors and NumPy scalars with one element become one."""
+    if isinstance(value, (Tensor, np.generic)) or (isinstance(value, np.ndarray) and value.size == 1):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{operation}: {name} must be a number, not {type(value).__name__}")
+    return value
+
+
+def allocate(operation: str, shape: tuple[int, ...], dtype: np.dtype, build: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array that ``build`` makes; a MemoryError with the size asked for if there is no room for it."""
+    try:
+        return build()
+    except (MemoryError, ValueError, OverflowError):
+        room = math.prod(shape) * dtype.itemsize
+        raise MemoryError(
+            f"{operation}: a tensor of shape {shape} and {dtype} needs {room / 2**30:,.1f} GiB, which are not there"
+        ) from None
