@@ -97,7 +97,7 @@ class IDXFolder(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         index = check_index(self, index)
-        image, label = self.data[index], self.targets[index].item()
+        image, label = self.data[index], int(self.targets[index])
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import minidl
+from minidl import checkpoint
 from minidl.data import (
     BatchSampler,
     ConcatDataset,
@@ -457,6 +458,17 @@ def test_a_pass_that_has_begun_without_a_batch_keeps_its_order():
     second = values(batches)
     assert second != first
     assert values(again) == second
+    assert values(again) == values(loader)
+
+
+def test_the_state_goes_through_a_checkpoint(tmp_path):
+    loader = make_loader(True)
+    batches = iter(loader)
+    next(batches)
+    checkpoint.save(loader.state_dict(), tmp_path / "state.safetensors")
+    again = make_loader(True)
+    again.load_state_dict(checkpoint.load(tmp_path / "state.safetensors"))
+    assert values(again) == values(batches)
     assert values(again) == values(loader)
 
 
