@@ -1,8 +1,10 @@
 """Layers: modules that hold parameters and call operations."""
 
-from . import functional, init
+from . import functional, init, utils
 from .activation import *  # noqa: F403
 from .container import *  # noqa: F403
+from .dropout import *  # noqa: F403
+from .flatten import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .module import *  # noqa: F403
 from .parameter import *  # noqa: F403

@@ -87,9 +87,8 @@ class Sequential(ListOfModules):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        named = (
-            args[0] if len(args) == 1 and isinstance(args[0], Mapping) else dict(zip(map(str, range(len(args))), args))
-        )
+        by_name = len(args) == 1 and isinstance(args[0], Mapping)
+        named = args[0] if by_name else {str(i): module for i, module in enumerate(args)}
         for name, module in named.items():
             self.add_module(name, module)
 
