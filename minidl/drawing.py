@@ -1,29 +1,33 @@
-"""A picture of the graph behind a tensor, drawn with matplotlib alone: SVG, PNG or PDF by the name of the file."""
+"""A picture of the graph behind a tensor, drawn with matplotlib alone."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .autograd import Function, Output, Tensor, reachable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_graph"]
 
 LARGEST = 200  # nodes; a picture with more of them cannot be read
 
 
-def draw_graph(output: Tensor, path: str | os.PathLike, params: Mapping[str, Tensor] | None = None) -> None:
+def draw_graph(output: Tensor, params: Mapping[str, Tensor] | None = None) -> Figure:
     """Draw the operations that ``output`` was made by, from the leaves on the left to the output on the right.
 
     Args:
         output: a tensor that requires a gradient, before a backward pass has freed its graph.
-        path: the file to write; its suffix chooses the format (.svg, .png, .pdf).
         params: names for leaves, such as ``dict(model.named_parameters())``.
+
+    Returns:
+        A matplotlib figure; ``figure.savefig("graph.svg")`` writes it in the format that the suffix names.
 
     Raises:
         RuntimeError: if there is no graph.
-        ValueError: if the graph has more than 200 nodes, or the suffix is not a format that matplotlib writes.
+        ValueError: if the graph has more than 200 nodes.
     """
     if not isinstance(output, Tensor):
         raise TypeError(f"draw_graph: output must be a Tensor, not {type(output).__name__}")
@@ -34,7 +38,7 @@ def draw_graph(output: Tensor, path: str | os.PathLike, params: Mapping[str, Ten
         raise ValueError(f"draw_graph: the graph has {len(nodes)} nodes; at most {LARGEST} can be drawn")
     names = {tensor: name for name, tensor in (params or {}).items()}
     labels = {node: label(node, names) for node in nodes}
-    paint(place(nodes, edges), edges, labels, output, path)
+    return paint(place(nodes, edges), edges, labels, output)
 
 
 def collect(last: Function) -> tuple[list[Any], list[tuple[Any, Any]]]:
@@ -87,15 +91,12 @@ def paint(
     edges: list[tuple[Any, Any]],
     labels: Mapping[Any, str],
     output: Tensor,
-    path: str | os.PathLike,
-) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+) -> Figure:
     from matplotlib.figure import Figure
 
     across = [x for x, _ in places.values()]
     down = [y for _, y in places.values()]
     figure = Figure(figsize=(1.9 * (max(across) - min(across) + 2), 1.0 * (max(down) - min(down) + 1.5)))
-    FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(min(across) - 0.6, max(across) + 1.4), ylim=(min(down) - 0.75, max(down) + 0.75))
     axes.axis("off")
@@ -121,4 +122,4 @@ def paint(
             arrowprops=dict(arrow, patchA=source.get_bbox_patch(), patchB=target.get_bbox_patch()),
             zorder=1,
         )
-    figure.savefig(path)
+    return figure
