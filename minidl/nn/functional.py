@@ -11,9 +11,30 @@ from ..ops import (
     # linear maps
     linear,
     # shapes
+    one_hot,
     pad,
     # losses
     cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
 )
 
-__all__ = ["cosine_similarity", "cross_entropy", "linear", "log_softmax", "normalize", "pad", "relu", "softmax"]
+__all__ = [
+    "cosine_similarity",
+    "cross_entropy",
+    "huber_loss",
+    "l1_loss",
+    "linear",
+    "log_softmax",
+    "mse_loss",
+    "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "relu",
+    "smooth_l1_loss",
+    "softmax",
+]

@@ -7,17 +7,24 @@ PyTorch shows there.
 from .access import *  # noqa: F403
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
+from .comparison import *  # noqa: F403
+from .elementwise import *  # noqa: F403
+from .cross_entropy import *  # noqa: F403
 from .extrema import *  # noqa: F403
+from .diagonals import *  # noqa: F403
+from .gathering import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach
 from .norms import *  # noqa: F403
+from .piecewise import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .scans import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403
+from .special import *  # noqa: F403
 
 attach()

@@ -14,7 +14,9 @@ from . import (
     access,
     activation,
     arithmetic,
+    diagonals,
     extrema,
+    gathering,
     indexing,
     joining,
     linalg,
@@ -39,6 +41,9 @@ class Methods:
     sub = __sub__ = arithmetic.sub
     mul = __mul__ = __rmul__ = arithmetic.mul
     div = __truediv__ = arithmetic.div
+    remainder = __mod__ = arithmetic.remainder
+    floor_divide = __floordiv__ = arithmetic.floor_divide
+    pow = __pow__ = arithmetic.pow
     neg = __neg__ = arithmetic.neg
 
     def __radd__(self, other: Any) -> Tensor:
@@ -49,6 +54,15 @@ class Methods:
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return arithmetic.div(other, self)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return arithmetic.pow(other, self)
 
     # reductions
     sum = reduction.sum
@@ -82,6 +96,24 @@ class Methods:
     swapaxes = shape.swapaxes
     t = shape.t
     broadcast_to = shape.broadcast_to
+    clone = shape.clone
+    contiguous = shape.contiguous
+    expand = shape.expand
+    expand_as = shape.expand_as
+    flatten = shape.flatten
+    flip = shape.flip
+    movedim = shape.movedim
+    ravel = shape.ravel
+    repeat = shape.repeat
+    reshape_as = shape.reshape_as
+    roll = shape.roll
+    squeeze = shape.squeeze
+    tile = shape.tile
+    unflatten = shape.unflatten
+    unfold = shape.unfold
+    unsqueeze = shape.unsqueeze
+    view = shape.view
+    view_as = shape.view_as
 
     @property
     def T(self) -> Tensor:
@@ -106,6 +138,18 @@ class Methods:
     nonzero = indexing.nonzero
     select = indexing.select
     take = indexing.take
+
+    gather = gathering.gather
+    index_add = gathering.index_add
+    scatter = gathering.scatter
+    scatter_add = gathering.scatter_add
+
+    # diagonals and triangles
+    diag = diagonals.diag
+    diagonal = diagonals.diagonal
+    trace = diagonals.trace
+    tril = diagonals.tril
+    triu = diagonals.triu
 
     # the way out, and Python's protocols
     item = access.item
