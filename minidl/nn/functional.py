@@ -2,9 +2,17 @@
 
 from ..ops import (
     # activations
+    elu,
+    gelu,
+    leaky_relu,
     log_softmax,
+    logsigmoid,
     relu,
+    sigmoid,
+    silu,
     softmax,
+    softplus,
+    tanh,
     # directions
     cosine_similarity,
     normalize,
@@ -25,16 +33,24 @@ from ..ops import (
 __all__ = [
     "cosine_similarity",
     "cross_entropy",
+    "elu",
+    "gelu",
     "huber_loss",
     "l1_loss",
+    "leaky_relu",
     "linear",
     "log_softmax",
+    "logsigmoid",
     "mse_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "relu",
+    "sigmoid",
+    "silu",
     "smooth_l1_loss",
     "softmax",
+    "softplus",
+    "tanh",
 ]

@@ -14,18 +14,22 @@ from . import (
     access,
     activation,
     arithmetic,
+    comparison,
     diagonals,
+    elementwise,
     extrema,
     gathering,
     indexing,
     joining,
     linalg,
     norms,
+    piecewise,
     reduction,
     scans,
     shape,
     softmaxes,
     sorting,
+    special,
 )
 
 __all__ = ["Methods", "attach"]
@@ -63,6 +67,75 @@ class Methods:
 
     def __rpow__(self, other: Any) -> Tensor:
         return arithmetic.pow(other, self)
+
+    # smooth functions
+    acos = elementwise.acos
+    acosh = elementwise.acosh
+    asin = elementwise.asin
+    asinh = elementwise.asinh
+    atan = elementwise.atan
+    atan2 = elementwise.atan2
+    atanh = elementwise.atanh
+    cos = elementwise.cos
+    cosh = elementwise.cosh
+    exp = elementwise.exp
+    exp2 = elementwise.exp2
+    expm1 = elementwise.expm1
+    log = elementwise.log
+    log1p = elementwise.log1p
+    log2 = elementwise.log2
+    log10 = elementwise.log10
+    reciprocal = elementwise.reciprocal
+    rsqrt = elementwise.rsqrt
+    sin = elementwise.sin
+    sinh = elementwise.sinh
+    sqrt = elementwise.sqrt
+    square = elementwise.square
+    tan = elementwise.tan
+    tanh = elementwise.tanh
+    erf = special.erf
+    sigmoid = activation.sigmoid
+
+    # kinks, steps and choices
+    abs = __abs__ = piecewise.abs
+    ceil = piecewise.ceil
+    clamp = piecewise.clamp
+    floor = piecewise.floor
+    masked_fill = piecewise.masked_fill
+    maximum = piecewise.maximum
+    minimum = piecewise.minimum
+    round = piecewise.round
+    sign = piecewise.sign
+    trunc = piecewise.trunc
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """This tensor's elements where the condition is true, those of ``other`` elsewhere."""
+        return piecewise.where(condition, self, other)
+
+    # comparisons and logic
+    eq = comparison.eq
+    ne = comparison.ne
+    lt = __lt__ = comparison.lt
+    le = __le__ = comparison.le
+    gt = __gt__ = comparison.gt
+    ge = __ge__ = comparison.ge
+    allclose = comparison.allclose
+    equal = comparison.equal
+    isclose = comparison.isclose
+    isfinite = comparison.isfinite
+    isinf = comparison.isinf
+    isnan = comparison.isnan
+    logical_and = comparison.logical_and
+    logical_not = comparison.logical_not
+    logical_or = comparison.logical_or
+    logical_xor = comparison.logical_xor
+    bitwise_and = __and__ = __rand__ = comparison.bitwise_and
+    bitwise_not = __invert__ = comparison.bitwise_not
+    bitwise_or = __or__ = __ror__ = comparison.bitwise_or
+    bitwise_xor = __xor__ = __rxor__ = comparison.bitwise_xor
+    __eq__ = comparison.equals
+    __ne__ = comparison.differs
+    __hash__ = object.__hash__  # as a key, a tensor is just itself
 
     # reductions
     sum = reduction.sum
