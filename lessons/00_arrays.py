@@ -314,8 +314,8 @@ assert np.array_equal((sales_t @ prices_t).numpy(), takings)
 assert np.array_equal(sales_t.T.numpy(), sales.T)
 
 # %%
-# Three things to know. Python's decimal numbers become ``float32``; arrays keep their type. ``minidl.tensor`` copies, and
-# ``minidl.from_numpy`` makes a view of the array. And when shapes do not fit, the message says how.
+# Three things to know. Python's decimal numbers become ``float32``; arrays keep their type. ``minidl.tensor`` copies,
+# and ``minidl.from_numpy`` makes a view of the array. And when shapes do not fit, the message says how.
 
 assert minidl.tensor([0.5, 1.5]).dtype == minidl.float32
 assert minidl.tensor(price).dtype == minidl.float64

@@ -19,7 +19,7 @@ def check_standardise(solution):
             "each column of the result has the deviation 1",
             X=X,
             got=got,
-            std=spreads,
+            stds=stds,
         )
         for column in range(features):
             order = np.argsort(X[:, column])
