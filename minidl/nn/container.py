@@ -13,6 +13,17 @@ from .parameter import Parameter
 __all__ = ["ModuleDict", "ModuleList", "ParameterList", "Sequential"]
 
 
+def position(container: str, index: Any, length: int, parts: str) -> int:
+    """An index counted from the front."""
+    try:
+        number = operator.index(index)
+    except TypeError:
+        raise TypeError(f"{container}: an index is an integer, not {type(index).__name__}") from None
+    if not -length <= number < length:
+        raise IndexError(f"{container}: index {number} is out of range for {length} {parts}")
+    return number % length
+
+
 class ListOfModules(Module):
     """What Sequential and ModuleList share: modules in an order, with the methods of a list."""
 
@@ -26,13 +37,7 @@ class ListOfModules(Module):
         return any(own is module for own in self)
 
     def _position(self, index: Any) -> int:
-        try:
-            position = operator.index(index)
-        except TypeError:
-            raise TypeError(f"{type(self).__name__}: an index is an integer, not {type(index).__name__}") from None
-        if not -len(self) <= position < len(self):
-            raise IndexError(f"{type(self).__name__}: index {position} is out of range for {len(self)} modules")
-        return position % len(self)
+        return position(type(self).__name__, index, len(self), "modules")
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -127,8 +132,11 @@ class ModuleDict(Module):
         super().__init__()
         self.update(modules or {})
 
-    def __getitem__(self, key: str) -> Module:
-        return self._modules[key]  # type: ignore[return-value]
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._modules:
+            names = ", ".join(self._modules) or "none"
+            raise KeyError(f"ModuleDict: there is no module {key!r} (there are: {names})")
+        return self._modules[key]
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
@@ -177,7 +185,7 @@ class ParameterList(Module):
         self.extend(values or ())
 
     def __getitem__(self, index: int) -> Parameter:
-        return list(self)[index]
+        return list(self)[position("ParameterList", index, len(self), "parameters")]
 
     def __len__(self) -> int:
         return len(self._parameters)

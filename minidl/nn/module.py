@@ -3,7 +3,8 @@
 A Module is an ordinary object whose ``__setattr__`` takes note of three kinds of attributes: Parameters (they are
 trained), buffers (tensors that belong to the state but are not trained, such as running means), and Modules. From
 these notes follow all the rest: ``parameters()`` for the optimiser, ``state_dict()`` for the checkpoint, ``to()``,
-``train()`` and the printed form. The values themselves stay ordinary attributes, so reading ``self.weight`` costs nothing extra.
+``train()`` and the printed form. The values themselves stay ordinary attributes, so reading ``self.weight`` costs
+nothing extra.
 """
 
 from __future__ import annotations
@@ -90,9 +91,7 @@ class Module:
         """
         if self._forward_pre_hooks is None:
             self._forward_pre_hooks = {}
-        handle = Removable(self._forward_pre_hooks)
-        self._forward_pre_hooks[handle] = hook
-        return handle
+        return registered(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> Removable:
         """Call ``hook(module, args, output)`` after each forward; what it returns, unless None, replaces the output.
@@ -102,9 +101,7 @@ class Module:
         """
         if self._forward_hooks is None:
             self._forward_hooks = {}
-        handle = Removable(self._forward_hooks)
-        self._forward_hooks[handle] = hook
-        return handle
+        return registered(self._forward_hooks, hook)
 
     # --- parts ---------------------------------------------------------------------------------------------------
 
@@ -415,6 +412,13 @@ class Module:
     def __repr__(self) -> str:
         lines = [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
         return written_as(type(self).__name__, self.extra_repr(), lines)
+
+
+def registered(hooks: dict, hook: Callable) -> Removable:
+    """Add a hook to a dictionary of hooks, and return the handle that takes it away."""
+    key = object()
+    hooks[key] = hook
+    return Removable(hooks, key)
 
 
 def join(prefix: str, name: str) -> str:
