@@ -1,0 +1,220 @@
+"""Devices: the whole table of cases on strict arrays, devices kept apart, and clear words where there is no GPU."""
+
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+from opcases import load
+from rows import assert_close, run
+from strict_array import Library
+
+import minidl
+from minidl import Tensor, backend
+
+ROWS, _ = load()
+
+
+@pytest.fixture
+def libraries(monkeypatch):
+    """Two further array libraries, "strict" and "fake", for the length of a test."""
+    monkeypatch.setattr(backend, "_by_type", dict(backend._by_type))
+    monkeypatch.setattr(backend, "_by_device", dict(backend._by_device))
+    monkeypatch.setattr(backend, "several", False)
+    for name in ("strict", "fake"):
+        backend.register(Library(name).backend())
+
+
+def on_strict(array, requires_grad=False):
+    return Tensor(backend.to_device(array, minidl.device("strict")), requires_grad)
+
+
+def values(tensor):
+    return backend.to_device(tensor.array, backend.CPU)
+
+
+class OnStrict:
+    """minidl, with the tensors that a row makes by itself (constants, weights) on the device of its inputs."""
+
+    def __getattr__(self, name):
+        value = getattr(minidl, name)
+        if name not in minidl.creation.__all__:
+            return value
+        return lambda *args, **kwargs: on_strict(value(*args, **kwargs).array)
+
+
+# --- the table on strict arrays ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("row", ROWS, ids=str)
+@np.errstate(all="ignore")  # a GPU does not warn
+def test_row_on_strict_arrays(row, dtype, libraries):
+    expected = run(row, row.arrays(dtype))
+    inputs = [on_strict(x, row.grad and x.dtype.kind == "f") for x in row.arrays(dtype)]
+    if not inputs:
+        return
+    results = row.results(OnStrict(), inputs)
+    for i, (y, other) in enumerate(zip(results, expected.values, strict=True)):
+        assert y.device == minidl.device("strict"), f"{row}: result {i} is on {y.device}"
+        assert_close(f"{row}: result {i}", values(y), other, rounding(dtype))
+    roots = [y for y in results if y.requires_grad]
+    wanted = [x for x in inputs if x.requires_grad]
+    if not roots:
+        return
+    upstream = [on_strict(g.array) for g in expected.upstream]
+    for create_graph in (False, True) if row.second else (False,):
+        found = minidl.grad(roots, wanted, upstream, retain_graph=True, create_graph=create_graph, allow_unused=True)
+        for i, (g, other) in enumerate(zip(found, expected.gradients, strict=True)):
+            if g is not None:
+                assert g.device == minidl.device("strict"), f"{row}: gradient {i} is on {g.device}"
+                assert_close(f"{row}: gradient {i}", values(g), other, rounding(dtype))
+
+
+def rounding(dtype):
+    """The same NumPy computes both, but it may be called for parts in another order."""
+    return 100 * float(np.finfo(dtype).eps)
+
+
+def test_a_stray_numpy_call_would_be_found(libraries):
+    """The planted fault for the test above: one np. where namespace(x). belongs."""
+
+    class Stray(minidl.Function):
+        def forward(self, x):
+            return np.exp(x)
+
+        def backward(self, g):
+            return g
+
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        Stray().apply(on_strict(np.ones(3)))
+
+
+# --- devices kept apart ------------------------------------------------------------------------------------------
+
+
+def test_tensors_move_between_devices_and_back(libraries):
+    x = minidl.tensor([1.0, 2.0])
+    y = x.to("strict")
+    assert y.device == minidl.device("strict")
+    assert y.to("strict") is y
+    assert y.to("fake").device == minidl.device("fake")
+    assert y.to("fake").cpu().array.tolist() == [1.0, 2.0]
+    assert x.cpu() is x
+
+
+def test_gradients_come_back_to_the_device_of_the_leaf(libraries):
+    x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to("strict")
+    assert not y.is_leaf
+    (y * y).sum().backward()
+    assert x.grad.device == minidl.device("cpu")
+    assert x.grad.array.tolist() == [2.0, 4.0]
+
+
+def test_second_order_through_a_move(libraries):
+    x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to("strict")
+    (g,) = minidl.grad((y * y * y).sum(), x, create_graph=True)
+    (h,) = minidl.grad(g.sum(), x)
+    assert h.device == minidl.device("cpu")
+    assert h.array.tolist() == [6.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        (lambda x, y: x + y, "Add"),
+        (lambda x, y: x @ y, "Matmul"),
+        (lambda x, y: minidl.nn.functional.linear(x, y), "Linear"),
+    ],
+)
+def test_mixed_devices_raise_one_error(libraries, operation, name):
+    x, y = minidl.ones(2, 2), minidl.ones(2, 2)
+    pairs = [("cpu", "strict"), ("strict", "cpu"), ("strict", "fake")]
+    for first, second in pairs:
+        names = " and ".join(sorted(str(minidl.device(d)) for d in (first, second)))
+        text = f"{name}: tensors on different devices ({names}); move them with to(device)"
+        with pytest.raises(RuntimeError, match="^" + re.escape(text) + "$"):
+            operation(x.to(first), y.to(second))
+
+
+def test_an_upstream_gradient_on_another_device(libraries):
+    x = Tensor(np.ones(2), True)
+    text = "backward: tensors on different devices (cpu and strict:0); move them with to(device)"
+    with pytest.raises(RuntimeError, match="^" + re.escape(text) + "$"):
+        (x * 2.0).backward(on_strict(np.ones(2)))
+
+
+def test_unknown_devices(monkeypatch):
+    for name in ("tpu", "cuda:x", "cuda:-1", ""):
+        text = f"device: {name!r} is not a device (known types: cpu, cuda; an index follows a colon)"
+        with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
+            minidl.device(name)
+
+
+def test_devices_compare_by_type_and_index():
+    assert minidl.device("cuda") == minidl.device("cuda:0")
+    assert minidl.device("cuda:1") != minidl.device("cuda:0")
+    assert minidl.device("cpu") != "cpu"
+    assert len({minidl.device("cuda"), minidl.device("cuda:0"), minidl.device("cpu")}) == 2
+    assert minidl.device(minidl.device("cuda:1")) == minidl.device("cuda:1")
+    assert repr(minidl.device("cuda:1")) == "device('cuda:1')"
+
+
+# --- no usable GPU -----------------------------------------------------------------------------------------------
+
+
+def planted_cupy(monkeypatch, count):
+    """A module named cupy that imports and then behaves as CuPy does without a driver, or without a device."""
+    runtime = types.SimpleNamespace(getDeviceCount=count)
+    module = types.ModuleType("cupy")
+    module.cuda = types.SimpleNamespace(runtime=runtime)
+    module.ndarray = type("ndarray", (), {})
+    monkeypatch.setitem(sys.modules, "cupy", module)
+
+
+def no_driver():
+    raise OSError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+
+
+def refuses_cuda(reason):
+    x = minidl.ones(2)
+    with pytest.raises(RuntimeError, match="^" + re.escape(f"cuda: no usable GPU ({reason})") + "$"):
+        x.to("cuda")
+    assert minidl.cuda.is_available() is False
+    assert x.cpu() is x
+
+
+def test_cupy_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # import cupy raises ImportError
+    refuses_cuda("CuPy is not installed: pip install 'minidl[cuda]'")
+
+
+def test_cupy_without_a_driver(monkeypatch):
+    planted_cupy(monkeypatch, no_driver)
+    refuses_cuda(
+        "CuPy is installed, but the CUDA driver does not answer: cudaErrorInsufficientDriver: CUDA driver version is "
+        "insufficient for CUDA runtime version"
+    )
+
+
+def test_cupy_without_a_device(monkeypatch):
+    planted_cupy(monkeypatch, lambda: 0)
+    refuses_cuda("CuPy is installed, but no CUDA device was found")
+
+
+def test_cupy_that_cannot_be_imported(monkeypatch, tmp_path):
+    (tmp_path / "cupy.py").write_text("raise OSError('libcudart.so is broken')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    refuses_cuda("CuPy cannot be imported: libcudart.so is broken")
+
+
+def test_importing_the_engine_does_not_import_cupy():
+    """It takes seconds, and a broken CuPy must not break the CPU."""
+    import subprocess
+
+    code = "import sys, minidl; assert 'cupy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
