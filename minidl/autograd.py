@@ -212,18 +212,18 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """The same memory as a tensor outside the graph (it shares the count of changes in place)."""
-        return Tensor(self.array, version=self.version)
+        return Tensor(self.array.view(), version=self.version)  # saved arrays are known by identity: a new object
 
     @property
     def data(self) -> Tensor:
         """The same memory outside the graph AND outside the guard against changes in place. ``detach()`` is safer."""
-        return Tensor(self.array)
+        return Tensor(self.array.view())
 
     @data.setter
     def data(self, other: Tensor) -> None:
         if not isinstance(other, Tensor):
             raise TypeError(f"data: a Tensor is needed, not {type(other).__name__}")
-        self.array = other.array
+        self.array = other.array.view()
 
     # Gradients
 
