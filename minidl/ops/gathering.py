@@ -1,7 +1,7 @@
 """Elements picked and placed along one dimension by an index tensor: gather, scatter, and sums at indexed places.
 
-With an index n, ``gather`` reads x_i (n_ijk) k for dim = 1, and ``scatter`` writes to the same places. Reading and adding
-are each other's gradient.
+With an index n, ``gather`` reads x_i (n_ijk) k for dim = 1, and ``scatter`` writes to the same places. Reading and
+adding are each other's gradient.
 """
 
 from __future__ import annotations
@@ -157,6 +157,8 @@ def with_places(operation: str, input: Tensor, dim: int, index: Tensor) -> tuple
     x = check.tensor(operation, input)
     numbers = integers(operation, index).array
     axis = check.dimension(operation, dim, x.ndim)
+    if not numbers.size:  # it names no place, whatever its shape
+        return reshape(x, -1), (numbers.reshape(-1),)
     x = x if x.ndim else reshape(x, 1)
     numbers = numbers if numbers.ndim else numbers.reshape(1)
     if numbers.ndim != x.ndim or any(i != axis and length > x.shape[i] for i, length in enumerate(numbers.shape)):
@@ -164,7 +166,8 @@ def with_places(operation: str, input: Tensor, dim: int, index: Tensor) -> tuple
             f"{operation}: index {index.shape} must have as many dimensions as input {input.shape} and be no longer in "
             f"any but dimension {axis}"
         )
-    places = list(namespace(numbers).ix_(*(namespace(numbers).arange(length) for length in numbers.shape)))
+    xp = namespace(numbers)
+    places = list(xp.ix_(*map(xp.arange, numbers.shape)))
     places[axis] = non_negative(operation, numbers, axis, x.shape)
     return x, tuple(places)
 
@@ -176,7 +179,7 @@ def fitting(operation: str, x: Tensor, index: Tensor, src: Tensor) -> Tensor:
         raise ValueError(f"{operation}: src {src.shape} is smaller than index {index.shape}")
     if src.shape != index.shape:
         src = Slice((*map(slice, index.shape), ...)).apply(src)
-    return src if src.ndim else reshape(src, 1)
+    return src if src.ndim and index.array.size else reshape(src, -1)
 
 
 def same_dtype(operation: str, x: Tensor, src: Tensor, name: str) -> None:

@@ -196,7 +196,7 @@ class Methods:
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
-        return shape.transpose(self, -2, -1)
+        return shape.mT(self)
 
     # joining and cutting apart
     chunk = joining.chunk

@@ -300,11 +300,18 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
 
 
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; a tensor of fewer than two dimensions is returned as it is."""
+    """The transpose of a matrix; a tensor of fewer than two dimensions stays as it is; a view."""
     x = check.tensor("t", input)
     if x.ndim > 2:
         raise ValueError(f"t: at most 2 dimensions, not {x.ndim} (shape {x.shape}); transpose names the dimensions")
-    return x if x.ndim < 2 else transpose(x, 0, 1)
+    return Permute(tuple(reversed(range(x.ndim)))).apply(x)
+
+
+def mT(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, as a view: the transpose of each matrix of a stack."""
+    if input.ndim == 1:
+        raise ValueError(f"mT: a matrix or a stack of them is needed, not shape {input.shape}")
+    return transpose(input, -2, -1) if input.ndim else Permute(()).apply(input)
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:

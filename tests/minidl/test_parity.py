@@ -48,6 +48,7 @@ def floats(inputs):
 
 
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0:UserWarning")
+@pytest.mark.filterwarnings(r"ignore:Tensor\.m?T is deprecated on 0-D tensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*broadcast:UserWarning")  # losses warn of shapes that differ, in both libraries
 @pytest.mark.parametrize("row", [row for row in ROWS if row.grad], ids=str)
 def test_an_input_without_dimensions(row):
