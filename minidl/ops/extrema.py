@@ -83,7 +83,7 @@ def max(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
         RuntimeError: if the tensor has no elements (an IndexError if ``dim`` has none).
     """
     if isinstance(dim, Tensor):
-        return input.maximum(dim)
+        return check.tensor("max", input).maximum(dim)
     if dim is None:
         return extremum("max", Max, input, None, keepdim)
     return extremum_along("max", input, dim, keepdim)
@@ -95,7 +95,7 @@ def min(input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -
     Results and errors are those of ``max``.
     """
     if isinstance(dim, Tensor):
-        return input.minimum(dim)
+        return check.tensor("min", input).minimum(dim)
     if dim is None:
         return extremum("min", Min, input, None, keepdim)
     return extremum_along("min", input, dim, keepdim)

@@ -82,11 +82,13 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     They come out in order whatever ``sorted`` says, which leaves the order open when it is False.
 
     Raises:
-        IndexError: if dim has fewer than k elements.
+        IndexError: if ``dim`` has fewer than k elements.
     """
     x, axis = with_axis("topk", input, dim)
     length = x.shape[axis]
     k = check.integer("topk", k, "k")
+    if not input.ndim and k != 1:
+        raise IndexError(f"topk: k must be 1 for a tensor without dimensions, not {k}")
     if not 0 <= k <= length:
         raise IndexError(f"topk: k={k} is out of range for dimension {axis} of length {length} (input {input.shape})")
     return chosen(x, best(x.array, k, axis, largest), axis, input)
