@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..autograd import Function, Tensor, as_array
 from ..backend import int64, namespace
 from . import check
@@ -19,6 +21,7 @@ from .softmaxes import log_softmax
 
 __all__ = ["cross_entropy", "nll_loss"]
 
+UNSIGNED = np.dtype("uint64")
 FEW_CLASSES = 32  # up to here it pays to lay the scores out class by class: 8192 rows of 10 take 0.3 of the time
 
 
@@ -56,23 +59,25 @@ class CrossEntropy(Function):
         total = e.sum(0)
         log_total = xp.log(total)
         a, b, divisor = self.coefficients(target, weight, z)
-        losses = a * (log_total - own)
-        mass = a
+        losses = (log_total - own) * a
         if self.smoothing:
             weights = classes if weight is None else weight.sum()
             losses += b * (weights * log_total - every)
-            mass = a + b * weights
+            scale = (a + b * weights) / total
+        else:
+            scale = a / total
+            e[target, rows] = xp.exp(own) - total  # times scale: a (p - 1)
         if self.keep is not None:  # an infinite score of an ignored row must not make 0 times infinity
             losses = xp.where(self.keep, losses, 0)
-        self.saved = e, mass / total, a, b, divisor, target, rows, weight
+        self.saved = e, scale, a, b, divisor, target, rows, weight
         return losses if self.reduction == "none" else losses.sum() / divisor
 
     def backward(self, g: Any) -> Any:
-        e, ratio, a, b, divisor, target, rows, weight = self.saved
+        e, scale, a, b, divisor, target, rows, weight = self.saved
         g = g / divisor
-        d = e * (g * ratio)
-        d[target, rows] -= g * a
+        d = e * (g * scale)
         if self.smoothing:
+            d[target, rows] -= g * a
             d -= g * b if weight is None else weight[:, None] * (g * b)
         return d.T, None, None
 
@@ -114,10 +119,12 @@ def constant(value: Any) -> Any:
 
 def class_indices(operation: str, target: Tensor, classes: int, ignore_index: int) -> tuple[Tensor, Any]:
     """Targets that are all classes, and a mask of those that count (None: all of them do)."""
-    target = to_dtype(target, int64)
     t = target.array
-    if not t.size or (not 0 <= ignore_index < classes and t.min() >= 0 and t.max() < classes):
-        return target, None
+    if t.dtype != int64:
+        target = to_dtype(target, int64)
+        t = target.array
+    if not t.size or (not 0 <= ignore_index < classes and t.view(UNSIGNED).max() < classes):
+        return target, None  # read without a sign, a negative number is beyond every class
     keep = t != ignore_index
     wrong = keep & ((t < 0) | (t >= classes))
     if wrong.any():
@@ -150,9 +157,10 @@ def choices(
     """Checks everything, and returns scores (n, C), class indices (n,), and a mask of the rows that count (or None)."""
     if not input.ndim:
         raise ValueError(f"{operation}: input must have a dimension of classes, (C,) or (N, C, ...), not shape ()")
-    axis = 1 if input.ndim > 1 else 0
-    classes = input.shape[axis]
-    places = input.shape[:axis] + input.shape[axis + 1 :]
+    shape = input.shape
+    axis = 1 if len(shape) > 1 else 0
+    classes = shape[axis]
+    places = shape[:axis] + shape[axis + 1 :]
     if target.shape != places:
         raise ValueError(
             f"{operation}: target has shape {target.shape} but input {input.shape} asks for class indices of "
@@ -162,10 +170,10 @@ def choices(
         raise ValueError(f"{operation}: input {input.shape} has no classes")
     check_weight(operation, weight, input, classes)
     target, keep = class_indices(operation, target, classes, ignore_index)
-    if input.ndim == 2:
+    if len(shape) == 2:
         return input, target, keep
-    if input.ndim > 2:
-        input = input.permute(0, *range(2, input.ndim), 1)
+    if len(shape) > 2:
+        input = input.permute(0, *range(2, len(shape)), 1)
     return input.reshape(math.prod(places), classes), target.reshape(-1), keep if keep is None else keep.reshape(-1)
 
 
