@@ -120,7 +120,7 @@ class Optimizer:
         """The groups and the state, with parameters replaced by their numbers, as in PyTorch."""
         number = {parameter: i for i, parameter in enumerate(self._parameters())}
         groups = [{**group, "params": [number[p] for p in group["params"]]} for group in self.param_groups]
-        state = {number[parameter]: dict(entries) for parameter, entries in self.state.items()}
+        state = {number[parameter]: dict(entries) for parameter, entries in self.state.items() if entries}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
