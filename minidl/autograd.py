@@ -769,8 +769,15 @@ def grad(
     for i, key in enumerate(keys):
         if key not in found and not allow_unused:
             raise RuntimeError(f"grad: the outputs do not depend on input {i} (allow_unused=True gives None for it)")
-    results = (found.get(key) for key in keys)
-    return tuple(g if g is None or isinstance(g, Tensor) else Tensor(g) for g in results)
+    results: list[Tensor | None] = []
+    given = set()
+    for key in keys:
+        g = found.get(key)
+        if g is not None and not isinstance(g, Tensor):
+            g = Tensor(g.copy() if key in given else g)  # an input may be named twice
+        given.add(key)
+        results.append(g)
+    return tuple(results)
 
 
 def first_gradient(caller: str, output: Tensor, gradient: Tensor | None) -> Tensor:
