@@ -213,6 +213,11 @@ def result_type(first: np.dtype, second: np.dtype) -> np.dtype:
     return np.promote_types(first, second)
 
 
+def can_hold(dtype: np.dtype, result: np.dtype) -> bool:
+    """Whether results of one dtype may be written to a tensor of another: its category must be at least as high."""
+    return _RANK[dtype.kind] >= _RANK[result.kind]
+
+
 def result_type_of(arrays: list[Array]) -> np.dtype:
     """The common dtype of several arrays, where a 0-d array does not widen one that has dimensions.
 

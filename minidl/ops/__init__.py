@@ -8,12 +8,14 @@ from .access import *  # noqa: F403
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
 from .comparison import *  # noqa: F403
+from .conversion import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .cross_entropy import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .diagonals import *  # noqa: F403
 from .gathering import *  # noqa: F403
 from .indexing import *  # noqa: F403
+from .inplace import *  # noqa: F403
 from .joining import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403

@@ -37,7 +37,14 @@ __all__ = [
 ]
 
 
-OPERANDS = (Tensor, bool, int, float, np.generic, np.ndarray)  # of ==; for an array there is an error, not False
+OPERANDS: tuple[type, ...] = (
+    Tensor,
+    bool,
+    int,
+    float,
+    np.generic,
+    np.ndarray,
+)  # of ==; for an array there is an error, not False
 
 
 # --- comparisons -------------------------------------------------------------------------------------------------

@@ -15,11 +15,13 @@ from . import (
     activation,
     arithmetic,
     comparison,
+    conversion,
     diagonals,
     elementwise,
     extrema,
     gathering,
     indexing,
+    inplace,
     joining,
     linalg,
     norms,
@@ -50,22 +52,22 @@ class Methods:
     pow = __pow__ = arithmetic.pow
     neg = __neg__ = arithmetic.neg
 
-    def __radd__(self, other: Any) -> Tensor:
+    def __radd__(self: Any, other: Any) -> Tensor:
         return arithmetic.add(other, self)
 
-    def __rsub__(self, other: Any) -> Tensor:
+    def __rsub__(self: Any, other: Any) -> Tensor:
         return arithmetic.sub(other, self)
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self: Any, other: Any) -> Tensor:
         return arithmetic.div(other, self)
 
-    def __rmod__(self, other: Any) -> Tensor:
+    def __rmod__(self: Any, other: Any) -> Tensor:
         return arithmetic.remainder(other, self)
 
-    def __rfloordiv__(self, other: Any) -> Tensor:
+    def __rfloordiv__(self: Any, other: Any) -> Tensor:
         return arithmetic.floor_divide(other, self)
 
-    def __rpow__(self, other: Any) -> Tensor:
+    def __rpow__(self: Any, other: Any) -> Tensor:
         return arithmetic.pow(other, self)
 
     # smooth functions
@@ -108,7 +110,7 @@ class Methods:
     sign = piecewise.sign
     trunc = piecewise.trunc
 
-    def where(self, condition: Tensor, other: Any) -> Tensor:
+    def where(self: Any, condition: Tensor, other: Any) -> Tensor:
         """This tensor's elements where the condition is true, those of ``other`` elsewhere."""
         return piecewise.where(condition, self, other)
 
@@ -136,6 +138,32 @@ class Methods:
     __eq__ = comparison.equals
     __ne__ = comparison.differs
     __hash__ = object.__hash__  # as a key, a tensor is just itself
+
+    # other dtypes and devices
+    to = conversion.to
+    cpu = conversion.cpu
+    cuda = conversion.cuda
+    type_as = conversion.type_as
+    half = conversion.half
+    float = conversion.single
+    double = conversion.double
+    int = conversion.integer
+    long = conversion.long
+    bool = conversion.boolean
+
+    # changes in place
+    add_ = inplace.add_
+    sub_ = inplace.sub_
+    mul_ = inplace.mul_
+    div_ = inplace.div_
+    clamp_ = inplace.clamp_
+    copy_ = inplace.copy_
+    fill_ = inplace.fill_
+    masked_fill_ = inplace.masked_fill_
+    normal_ = inplace.normal_
+    uniform_ = inplace.uniform_
+    zero_ = inplace.zero_
+    __setitem__ = inplace.setitem
 
     # reductions
     sum = reduction.sum
