@@ -8,9 +8,8 @@ from typing import Any
 from ..autograd import Function, Tensor, as_array
 from ..backend import namespace
 from . import check
-from .arithmetic import to_dtype
 from .extrema import nonempty
-from .reduction import Dim, restore
+from .reduction import Dim, converted, restore
 from .vocabulary import m
 
 __all__ = ["cosine_similarity", "norm", "normalize"]
@@ -72,7 +71,7 @@ def norm(
         ValueError: for another name than "fro".
         RuntimeError, IndexError: for p = inf or p < 0, if there are no elements.
     """
-    x = check.floating("norm", input if dtype is None else to_dtype(input, dtype))
+    x = check.floating("norm", converted("norm", input, dtype))
     axes = check.dimensions("norm", dim, x.ndim)
     p = 2 if p is None or p == "fro" else p
     if not isinstance(p, (int, float)):

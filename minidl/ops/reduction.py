@@ -32,6 +32,12 @@ def count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     return math.prod(shape[axis] for axis in axes)
 
 
+def converted(operation: str, input: Any, dtype: Any) -> Tensor:
+    """The input, surely a Tensor, in the dtype that was asked for (None: its own)."""
+    x = check.tensor(operation, input)
+    return x if dtype is None else to_dtype(x, backend.as_dtype(operation, dtype))
+
+
 class Sum(Function):
     """y = sum over the axes of x; dL/dx = g, copied along the axes."""
 
@@ -105,17 +111,15 @@ class Std(Var):
 
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over ``dim`` (all dimensions unless given). Integers and booleans are summed as int64."""
-    x = check.tensor("sum", input)
-    if dtype is not None:
-        x = to_dtype(x, dtype)
-    elif x.dtype.kind != "f":
+    x = converted("sum", input, dtype)
+    if dtype is None and x.dtype.kind != "f":
         x = to_dtype(x, backend.int64)
     return Sum(check.dimensions("sum", dim, x.ndim), keepdim).apply(x)
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over ``dim`` (all dimensions unless given); the mean of no elements is NaN."""
-    x = check.floating("mean", input if dtype is None else to_dtype(input, dtype))
+    x = check.floating("mean", converted("mean", input, dtype))
     return Mean(check.dimensions("mean", dim, x.ndim), keepdim).apply(x)
 
 

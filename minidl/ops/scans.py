@@ -11,8 +11,8 @@ from typing import Any
 from .. import backend
 from ..autograd import Function, Tensor
 from ..backend import namespace
-from . import check
 from .arithmetic import to_dtype
+from .reduction import converted
 from .sorting import with_axis
 from .vocabulary import m
 
@@ -160,7 +160,5 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 
 def accumulator(operation: str, input: Any, dtype: Any) -> Tensor:
     """The input in the dtype of the result: the one asked for, else int64 for integers and booleans."""
-    x = check.tensor(operation, input)
-    if dtype is not None:
-        return to_dtype(x, dtype)
-    return x if x.dtype.kind == "f" else to_dtype(x, backend.int64)
+    x = converted(operation, input, dtype)
+    return x if dtype is not None or x.dtype.kind == "f" else to_dtype(x, backend.int64)

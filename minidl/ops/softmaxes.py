@@ -12,17 +12,21 @@ from ..autograd import Function, Tensor, as_array
 from ..backend import get_default_dtype, namespace
 from . import check
 from .arithmetic import to_dtype
-from .reduction import Dim, restore
+from .reduction import Dim, converted, restore
 from .vocabulary import m
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
-Axes = tuple[int, ...]
+
+def below_peak(x: Any, axis: int) -> Any:
+    """x - max(x) along the axis, in a new array."""
+    return x - x.max(axis=axis, keepdims=True) if x.size else x.copy()
 
 
-def below_peak(x: Any, axes: Axes) -> Any:
-    """x - max(x) along the axes, in a new array."""
-    return as_array(x - x.max(axis=axes, keepdims=True)) if x.size else x.copy()
+def dot(x: Any, y: Any, axis: int) -> Any:
+    """sum_k x_k y_k along the axis, which stays with length 1: products of rows and columns, none of them stored."""
+    rows, columns = x.swapaxes(axis, -1)[..., None, :], y.swapaxes(axis, -1)[..., None]
+    return (rows @ columns)[..., 0].swapaxes(axis, -1)
 
 
 class Softmax(Function):
@@ -33,19 +37,19 @@ class Softmax(Function):
 
     saves_output = True
 
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
 
     def forward(self, x: Any) -> Any:
-        p = below_peak(x, self.axes)
+        p = below_peak(x, self.axis)
         namespace(x).exp(p, out=p)
-        p /= p.sum(axis=self.axes, keepdims=True)
+        p /= p.sum(axis=self.axis, keepdims=True)
         self.saved = (p,)
         return p
 
     def backward(self, g: Any) -> Any:
         (p,) = self.saved
-        return p * (g - restore((g * p).sum(self.axes), p.shape, self.axes))
+        return p * (g - dot(g, p, self.axis))
 
 
 class LogSoftmax(Function):
@@ -56,19 +60,19 @@ class LogSoftmax(Function):
 
     saves_output = True
 
-    def __init__(self, axes: Axes) -> None:
-        self.axes = axes
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
 
     def forward(self, x: Any) -> Any:
         xp = namespace(x)
-        y = below_peak(x, self.axes)
-        y -= xp.log(xp.exp(y).sum(axis=self.axes, keepdims=True))
+        y = below_peak(x, self.axis)
+        y -= xp.log(xp.exp(y).sum(axis=self.axis, keepdims=True))
         self.saved = (y,)
         return y
 
     def backward(self, g: Any) -> Any:
         (y,) = self.saved
-        return g - m.exp(y) * restore(g.sum(self.axes), y.shape, self.axes)
+        return g - m.exp(y) * restore(g.sum(self.axis), y.shape, (self.axis,))
 
 
 class LogSumExp(Function):
@@ -76,7 +80,7 @@ class LogSumExp(Function):
 
     saves_output = True
 
-    def __init__(self, axes: Axes, keepdim: bool) -> None:
+    def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes, self.keepdim = axes, keepdim
 
     def forward(self, x: Any) -> Any:
@@ -103,8 +107,7 @@ def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     Args:
         dtype: cast the input to this dtype first.
     """
-    x = check.floating("softmax", input if dtype is None else to_dtype(input, dtype))
-    return Softmax(axis_of("softmax", dim, x)).apply(x)
+    return along("softmax", Softmax, input, dim, dtype)
 
 
 def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
@@ -113,8 +116,7 @@ def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     Args:
         dtype: cast the input to this dtype first.
     """
-    x = check.floating("log_softmax", input if dtype is None else to_dtype(input, dtype))
-    return LogSoftmax(axis_of("log_softmax", dim, x)).apply(x)
+    return along("log_softmax", LogSoftmax, input, dim, dtype)
 
 
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
@@ -125,7 +127,8 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     return LogSumExp(check.dimensions("logsumexp", dim, x.ndim), keepdim).apply(x)
 
 
-def axis_of(operation: str, dim: int, x: Tensor) -> Axes:
-    """The one axis to work along; none for a tensor without dimensions."""
+def along(operation: str, function: Any, input: Tensor, dim: int, dtype: Any) -> Tensor:
+    """The Function along one dimension; a tensor without dimensions counts as one with a single one."""
+    x = check.floating(operation, converted(operation, input, dtype))
     axis = check.dimension(operation, dim, x.ndim)
-    return (axis,) if x.ndim else ()
+    return function(axis).apply(x) if x.ndim else function(0).apply(x.reshape(1)).reshape(())

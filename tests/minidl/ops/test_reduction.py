@@ -139,6 +139,8 @@ def test_the_older_words_for_the_correction():
         (lambda x: x.sum(2), IndexError, "sum: dim 2 is out of range for 2 dimensions (-2 to 1)"),
         (lambda x: x.sum((0, -2)), ValueError, "sum: a dimension appears twice in dim=(0, -2)"),
         (lambda x: x.sum(1.0), TypeError, "sum: dim must be an integer, not float"),
+        (lambda x: x.sum(dtype="word"), TypeError, "sum: 'word' is not a dtype"),
+        (lambda x: minidl.mean(1.0, dtype=minidl.float64), TypeError, "mean: input must be a Tensor, not float"),
         (lambda x: minidl.tensor([1, 2]).mean(), TypeError, "mean: input must be a floating-point tensor, not int64"),
         (lambda x: x.mean(-3), IndexError, "mean: dim -3 is out of range for 2 dimensions (-2 to 1)"),
         (lambda x: minidl.tensor([1, 2]).var(), TypeError, "var: input must be a floating-point tensor, not int64"),
