@@ -100,12 +100,14 @@ def ge(input: Tensor, other: Tensor | Number) -> Tensor:
 
 def equals(input: Tensor, other: Any) -> Any:
     """input == other. With anything but tensors, arrays and numbers, Python compares: nothing else equals a tensor."""
-    return eq(input, other) if isinstance(other, OPERANDS) else NotImplemented
+    known = isinstance(other, OPERANDS)
+    return eq(input, other) if known else NotImplemented
 
 
 def differs(input: Tensor, other: Any) -> Any:
     """input != other; see ``equals``."""
-    return ne(input, other) if isinstance(other, OPERANDS) else NotImplemented
+    known = isinstance(other, OPERANDS)
+    return ne(input, other) if known else NotImplemented
 
 
 def equal(input: Tensor, other: Tensor) -> bool:

@@ -217,12 +217,12 @@ class Methods:
     view_as = shape.view_as
 
     @property
-    def T(self) -> Tensor:
+    def T(self: Any) -> Tensor:
         """The transpose of a matrix."""
         return shape.t(self)
 
     @property
-    def mT(self) -> Tensor:
+    def mT(self: Any) -> Tensor:
         """The last two dimensions exchanged."""
         return shape.mT(self)
 
