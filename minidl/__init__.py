@@ -193,6 +193,7 @@ from .ops import (  # noqa: E402
     addmm,
     bmm,
     dot,
+    einsum,
     matmul,
     mm,
     mv,

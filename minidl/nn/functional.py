@@ -21,9 +21,15 @@ from ..ops import (
     # shapes
     one_hot,
     pad,
+    # tables and noise
+    dropout,
+    embedding,
     # losses
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
     cross_entropy,
     huber_loss,
+    kl_div,
     l1_loss,
     mse_loss,
     nll_loss,
@@ -31,11 +37,16 @@ from ..ops import (
 )
 
 __all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "cosine_similarity",
     "cross_entropy",
+    "dropout",
     "elu",
+    "embedding",
     "gelu",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "leaky_relu",
     "linear",

@@ -11,6 +11,10 @@ from .comparison import *  # noqa: F403
 from .conversion import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .cross_entropy import *  # noqa: F403
+from .divergence import *  # noqa: F403
+from .dropout import *  # noqa: F403
+from .einsum import *  # noqa: F403
+from .embedding import *  # noqa: F403
 from .extrema import *  # noqa: F403
 from .diagonals import *  # noqa: F403
 from .gathering import *  # noqa: F403
