@@ -117,9 +117,10 @@ class Packer:
 
 def memory_of(array: Any) -> Any:
     """What two arrays have in common exactly if they are the same elements of the same memory in the same shape."""
-    if not isinstance(array, np.ndarray) or not array.size:
+    interface = getattr(array, "__array_interface__", None) or getattr(array, "__cuda_array_interface__", None)
+    if interface is None or not array.size:
         return id(array)
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str
+    return str(backend.device_of(array)), interface["data"][0], array.shape, array.strides, array.dtype.str
 
 
 def written(place: tuple) -> str:

@@ -26,7 +26,7 @@ class Parameter(Tensor):
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         if not isinstance(data, Tensor):
             raise TypeError(f"Parameter: data must be a Tensor, not {type(data).__name__}")
-        super().__init__(data.array, requires_grad, version=data.version)
+        super().__init__(data.array.view(), requires_grad, version=data.version)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
