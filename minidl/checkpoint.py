@@ -93,7 +93,7 @@ class Packer:
         raise TypeError(f"save: {written(place)} is of type {type(value).__name__}, which cannot be saved{hint}")
 
     def pack_key(self, key: Any, place: tuple) -> Any:
-        if isinstance(key, (Tensor, np.ndarray, list, tuple, Mapping)):
+        if not isinstance(key, (type(None), bool, int, float, str, np.generic)):
             raise TypeError(
                 f"save: {written(place)} has a key of type {type(key).__name__}; keys are numbers or strings"
             )
@@ -105,14 +105,19 @@ class Packer:
         if key not in self.names:
             if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
                 raise TypeError(f"save: {written(place)} is an array of {array.dtype}, which cannot be saved")
-            plain = base = ".".join(map(str, place)) or "tensor"
-            number = 1
-            while plain in self.arrays or plain == "__metadata__":
-                number += 1
-                plain = f"{base}#{number}"
-            self.arrays[plain] = np.array(backend_of(array).to_numpy(array), order="C", copy=None)
-            self.names[key] = plain
+            name = self.free_name(place)
+            self.arrays[name] = np.array(backend_of(array).to_numpy(array), order="C", copy=None)
+            self.names[key] = name
         return self.names[key]
+
+    def free_name(self, place: tuple) -> str:
+        """The place with dots between its parts; with a number where another array has that name."""
+        plain = name = ".".join(map(str, place)).encode(errors="replace").decode() or "tensor"
+        number = 1
+        while name in self.arrays or name == "__metadata__":
+            number += 1
+            name = f"{plain}#{number}"
+        return name
 
 
 def memory_of(array: Any) -> Any:
