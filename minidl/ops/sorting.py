@@ -79,7 +79,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Chosen:
     """The k largest (or smallest) elements along ``dim``, the best first, and the indices where they stood.
 
-    They come out in order whatever ``sorted`` says, which leaves the order open when it is False.
+    Which of equal elements are taken is left open. They come out in order even if ``sorted`` does not ask for it.
 
     Raises:
         IndexError: if ``dim`` has fewer than k elements.
@@ -117,7 +117,7 @@ def best(x: Any, k: int, axis: int, largest: bool) -> Any:
     if 0 < k < length:
         parted = xp.argpartition(x, length - k if largest else k - 1, axis=axis)
         first = slice(length - k, None) if largest else slice(k)
-        indices = xp.sort(parted[(slice(None),) * axis + (first,)], axis=axis)
+        indices = parted[(slice(None),) * axis + (first,)]
         among = ordered(xp.take_along_axis(x, indices, axis), axis, largest)
         return xp.take_along_axis(indices, among, axis)
     return ordered(x, axis, largest)[(slice(None),) * axis + (slice(k),)]
