@@ -27,8 +27,8 @@ def test_rows_without_gradients_have_none():
             inputs = [minidl.Tensor(x, x.dtype.kind == "f") for x in row.arrays()]
             reached = [y for y in row.results(minidl, inputs) if y.requires_grad]
             assert not reached, (
-                f"{row}: the row says grad=False, but its result requires a gradient (smooth=False with a reason keeps a "
-                f"row with ties, kinks, NaN or infinity out of the finite differences)"
+                f"{row}: the row says grad=False, but its result requires a gradient (smooth=False with a reason keeps "
+                f"a row with ties, kinks, NaN or infinity out of the finite differences)"
             )
 
 
