@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor
+from ..autograd import Function, Tensor, as_array
 from ..backend import device_of, to_device
 from ..random import default_generator
 from . import check
@@ -27,8 +27,8 @@ class Dropout(Function):
         self.scale = 1 / (1 - p) if p < 1 else 0.0
 
     def forward(self, x: Any) -> Any:
-        kept = default_generator.next().random(x.shape, np.float32) >= self.p  # random() is never 1: p = 1 drops all
-        kept = to_device(kept, device_of(x))
+        drawn = default_generator.next().random(x.shape, np.float32)  # never 1, so that p = 1 drops everything
+        kept = to_device(as_array(drawn >= self.p), device_of(x))
         self.saved = (kept,)
         return gate(x, kept) * self.scale
 

@@ -1,7 +1,7 @@
 """Sums of products written with indices: ``einsum("ij,jk->ik", x, y)`` is the matrix product.
 
 The equation is reduced, operand by operand, to products of two tensors in which every index stands in at least two of
-the three places (left factor, right factor, result). For these ``Contract`` is a matrix product, and so is its gradient.
+the three places: left factor, right factor, result. Such a product is a product of matrices, and so are its gradients.
 """
 
 from __future__ import annotations

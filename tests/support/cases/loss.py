@@ -1,18 +1,36 @@
 """Rows for losses."""
 
+import warnings
+
 import numpy as np
 from opcases import Case, away_from, integers, normal, uniform
 
 
-def loss(name, weight=None, **options):
+def loss(name, weight=None, pos_weight=None, **options):
     """The loss as a call for both libraries. Weights are constants, so they are no inputs of the row."""
+    weights = {"weight": weight, "pos_weight": pos_weight}
 
     def call(lib, input, target):
-        if weight is not None:
-            options["weight"] = lib.tensor(weight, dtype=input.dtype)
-        return getattr(lib.nn.functional, name)(input, target, **options)
+        constants = {key: lib.tensor(w, dtype=input.dtype) for key, w in weights.items() if w is not None}
+        return getattr(lib.nn.functional, name)(input, target, **constants, **options)
 
     return call
+
+
+def divergence(**options):
+    """``kl_div``; PyTorch warns that "mean" is not the mathematical mean."""
+
+    def call(lib, input, target):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "reduction: 'mean' divides", UserWarning)
+            return lib.nn.functional.kl_div(input, target, **options)
+
+    return call
+
+
+def truths(lib, x):
+    """Six targets at the bounds, where finite differences would step outside."""
+    return lib.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.0], dtype=x.dtype)
 
 
 WEIGHT = [0.5, 1.0, 2.0, 0.25]
@@ -63,6 +81,38 @@ CASES = [
     Case("huber_loss", loss("huber_loss"), DIFFERENT, ZEROS),
     Case("smooth_l1_loss", loss("smooth_l1_loss"), DIFFERENT, ZEROS),
     Case("smooth_l1_loss.no_parabola", loss("smooth_l1_loss", beta=0.0), DIFFERENT, ZEROS),
+    # probabilities
+    Case("binary_cross_entropy", loss("binary_cross_entropy"), uniform(0.1, 0.9, 3, 4), uniform(0.1, 0.9, 3, 4)),
+    Case(
+        "binary_cross_entropy.truths",
+        lambda lib, p: loss("binary_cross_entropy")(lib, p, truths(lib, p)),
+        uniform(0.1, 0.9, 6),
+    ),
+    Case(
+        "binary_cross_entropy.weight",
+        loss("binary_cross_entropy", WEIGHT, reduction="sum"),
+        uniform(0.1, 0.9, 3, 4),
+        uniform(0.1, 0.9, 3, 4),
+    ),
+    Case(
+        "binary_cross_entropy_with_logits", loss("binary_cross_entropy_with_logits"), normal(3, 4), uniform(0, 1, 3, 4)
+    ),
+    Case(
+        "binary_cross_entropy_with_logits.far_out",
+        lambda lib, x: loss("binary_cross_entropy_with_logits", reduction="none")(lib, x, truths(lib, x)),
+        np.array([-800.0, -30.0, -1.0, 0.5, 30.0, 800.0]),
+    ),
+    Case(
+        "binary_cross_entropy_with_logits.weights",
+        loss("binary_cross_entropy_with_logits", WEIGHT, pos_weight=[3.0, 0.5, 1.0, 2.0]),
+        normal(3, 4),
+        uniform(0, 1, 3, 4),
+    ),
+    Case("kl_div", divergence(reduction="batchmean"), normal(3, 4), uniform(0.1, 0.9, 3, 4)),
+    Case("kl_div.log_target", divergence(log_target=True, reduction="batchmean"), normal(3, 4), normal(3, 4)),
+    Case("kl_div.broadcast", divergence(reduction="sum"), normal(3, 4), uniform(0.1, 0.9, 4)),
+    Case("kl_div.one_number", divergence(reduction="batchmean"), normal(), uniform(0.1, 0.9)),
+    Case("kl_div.impossible", lambda lib, x: divergence(reduction="sum")(lib, x, lib.zeros_like(x)), normal(3, 4)),
 ]
 for reduction in ("mean", "sum", "none"):
     CASES += [
@@ -97,4 +147,17 @@ for reduction in ("mean", "sum", "none"):
         Case(f"l1_loss.{reduction}", loss("l1_loss", reduction=reduction), DIFFERENT, ZEROS),
         Case(f"huber_loss.{reduction}", loss("huber_loss", reduction=reduction, delta=0.7), DIFFERENT, ZEROS),
         Case(f"smooth_l1_loss.{reduction}", loss("smooth_l1_loss", reduction=reduction, beta=0.7), DIFFERENT, ZEROS),
+        Case(
+            f"binary_cross_entropy.{reduction}",
+            loss("binary_cross_entropy", reduction=reduction),
+            uniform(0.1, 0.9, 3, 4),
+            uniform(0.1, 0.9, 3, 4),
+        ),
+        Case(
+            f"binary_cross_entropy_with_logits.{reduction}",
+            loss("binary_cross_entropy_with_logits", reduction=reduction),
+            normal(3, 4),
+            uniform(0, 1, 3, 4),
+        ),
+        Case(f"kl_div.{reduction}", divergence(reduction=reduction), normal(3, 4), uniform(0.1, 0.9, 3, 4)),
     ]
