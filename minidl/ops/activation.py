@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor
+from ..autograd import Function, Tensor, as_array
 from ..backend import namespace
 from . import check
 from .elementwise import real
@@ -104,8 +104,12 @@ class Sigmoid(Function):
     saves_output = True
 
     def forward(self, x: Any) -> Any:
+        xp = namespace(x)
+        y = as_array(-x)
         with np.errstate(over="ignore"):
-            y = 1 / (1 + namespace(x).exp(-x))
+            xp.exp(y, out=y)
+        y += 1
+        xp.divide(1, y, out=y)
         self.saved = (y,)
         return y
 

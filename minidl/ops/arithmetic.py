@@ -122,13 +122,17 @@ def in_range(operation: str, number: int | float, dtype: np.dtype) -> None:
 
 
 def binary(function: Function, operation: str, x: Any, y: Any) -> Tensor:
-    """Apply an elementwise Function of two operands: common dtype, broadcasting, one clear error."""
+    """Apply an elementwise Function of two operands in their common dtype."""
     x, y = same_dtype(operation, x, y)
+    return broadcasting(function, operation, x, y)
+
+
+def broadcasting(function: Function, operation: str, *operands: Any) -> Tensor:
+    """Apply a Function whose operands broadcast: one clear error where they do not, and no check where they do."""
     try:
-        return function.apply(x, y)
+        return function.apply(*operands)
     except ValueError:
-        if isinstance(x, Tensor) and isinstance(y, Tensor):
-            check.broadcast_shape(operation, x.shape, y.shape)
+        check.broadcast_shape(operation, *(z.shape for z in operands if isinstance(z, Tensor)))
         raise
     except OverflowError:
         raise too_large(operation) from None
@@ -341,7 +345,10 @@ class Pow(Function):
 
     def forward(self, x: Any, y: Any) -> Any:
         self.saved = x, y
-        return x**y
+        if not isinstance(y, Number) or y not in (3, 4):
+            return x**y
+        square = x * x  # NumPy has short cuts for squares and roots only: a cube by x**3 takes 40 times as long
+        return square * (x if y == 3 else square)
 
     def backward(self, g: Any) -> Any:
         x, y = self.saved

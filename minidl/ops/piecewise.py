@@ -13,7 +13,7 @@ from typing import Any
 from ..autograd import Function, Tensor
 from ..backend import namespace
 from . import check
-from .arithmetic import Cast, Number, Zeros, as_choice, as_operand, binary, common_dtype, to_dtype
+from .arithmetic import Cast, Number, Zeros, as_choice, as_operand, binary, broadcasting, common_dtype, to_dtype
 from .vocabulary import m
 
 __all__ = [
@@ -231,8 +231,7 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     bounds = [None if z is None else as_choice("clamp", z, name) for name, z in (("min", min), ("max", max))]
     dtype = common_dtype([z for z in (x, *bounds) if z is not None])
     low, high = (None if z is None else as_operand("clamp", z, dtype, x.array) for z in bounds)
-    check.broadcast_shape("clamp", *(z.shape for z in (x, low, high) if z is not None))
-    return Clamp().apply(to_dtype(x, dtype), low, high)
+    return broadcasting(Clamp(), "clamp", to_dtype(x, dtype), low, high)
 
 
 # --- the choice between two --------------------------------------------------------------------------------------
@@ -273,8 +272,7 @@ def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> 
     choices = as_choice("where", input, "input"), as_choice("where", other, "other")
     dtype = common_dtype(choices)
     x, y = (as_operand("where", z, dtype, condition.array) for z in choices)
-    check.broadcast_shape("where", condition.shape, x.shape, y.shape)
-    return Where().apply(condition, x, y)
+    return broadcasting(Where(), "where", condition, x, y)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
@@ -289,5 +287,4 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"masked_fill: value must be a number or a tensor without dimensions, not {value.shape}")
     filling = as_operand("masked_fill", as_choice("masked_fill", value, "value"), x.dtype, x.array)
-    check.broadcast_shape("masked_fill", mask.shape, x.shape)
-    return Where().apply(mask, filling, x)
+    return broadcasting(Where(), "masked_fill", mask, filling, x)

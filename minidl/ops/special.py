@@ -111,7 +111,8 @@ class Erf(Function):
         z = t * t
         inner = t + t * ratio(z, fit.inner_p, fit.inner_q)
         outer = 1 - xp.exp(-z) * ratio(t, fit.outer_p, fit.outer_q)
-        return xp.copysign(xp.where(t < 1, inner, outer), x)
+        near = (t < 1).astype(x.dtype)  # 1 or 0, so the products are exact; faster than a choice (see piecewise.gate)
+        return xp.copysign(near * inner + (1 - near) * outer, x)
 
     def backward(self, g: Any) -> Any:
         (x,) = self.saved
