@@ -202,9 +202,9 @@ assert apart < 1e-9
 # ----------------------
 #
 # Document D1, section 3.1.2 "模型训练流程" (Training procedure), has five steps: initialise, forward, loss, backward
-# with update, and **evaluate**. The last one is missing in the list of D3, and it is the one that keeps us honest. We count
-# how many of the held-out points the model gets right; always naming the most frequent arm is what it has to beat.
-# (The formula inside D1's fourth step has the wrong sign; see lesson 07.)
+# with update, and **evaluate**. The last one is missing in the list of D3, and it is the one that keeps us honest. We
+# count how many of the held-out points the model gets right; always naming the most frequent arm is what it has to
+# beat. (The formula inside D1's fourth step has the wrong sign; see lesson 07.)
 
 
 def accuracy(model, at):

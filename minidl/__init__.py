@@ -215,6 +215,8 @@ from .sampling import (  # noqa: E402
 )
 from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from .testing import gradcheck, gradgradcheck  # noqa: E402
-from . import cuda, metrics, nn, optim  # noqa: E402
+from .threads import get_num_threads, set_num_threads  # noqa: E402
+
+from . import cuda, data, metrics, nn, optim, utils  # noqa: E402
 
 __version__ = "0.1.0"
