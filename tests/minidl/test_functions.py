@@ -14,9 +14,8 @@ import minidl
 from minidl import Function, Tensor
 
 ROWS, _ = load()
-CHECKED = [
-    row for row in ROWS if row.grad and row.smooth
-]  # those that meet finite differencesPARITY_ALONE = [row for row in ROWS if row.grad and not row.smooth]
+CHECKED = [row for row in ROWS if row.grad and row.smooth]  # those that meet finite differences
+PARITY_ALONE = [row for row in ROWS if row.grad and not row.smooth]
 
 NEVER_IN_A_ROW = {
     "Copy": "gives each leaf a gradient of its own after backward(create_graph=True), see test_autograd.py",
@@ -44,7 +43,8 @@ def in_rows(rows):
             inputs = [Tensor(x, x.dtype.kind == "f") for x in row.arrays()]
             roots = [y for y in row.results(minidl, inputs) if y.requires_grad]
             wanted = [x for x in inputs if x.requires_grad]
-            upstream = [Tensor(g, row.second) for g in row.upstream([y.shape for y in roots])]
+            shapes, dtypes = [y.shape for y in roots], [y.dtype for y in roots]
+            upstream = [Tensor(g.astype(t), row.second) for g, t in zip(row.upstream(shapes), dtypes, strict=True)]
             minidl.grad(roots, wanted, upstream, create_graph=row.second, allow_unused=True)
     return {
         type(function)
