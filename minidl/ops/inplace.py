@@ -50,7 +50,8 @@ def writable(operation: str, input: Tensor, *values: Any) -> Array:
             f"{operation}: a change in place is not recorded, so nothing that takes part may require a gradient; use "
             f"no_grad(), or the operation that returns a new tensor"
         )
-    repeated = any(step == 0 and length > 1 for step, length in zip(array.strides, array.shape, strict=True))
+    strides = zip(array.strides, array.shape, strict=True)
+    repeated = array.size > 0 and any(step == 0 and length > 1 for step, length in strides)
     if repeated or not getattr(array.flags, "writeable", True):  # CuPy's arrays are always writeable
         raise RuntimeError(
             f"{operation}: the memory of the tensor cannot be written to (expand and broadcast_to show one element in "
