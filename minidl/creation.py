@@ -266,7 +266,7 @@ def linspace(
 ) -> Tensor:
     """x_i = start + i (end - start) / (steps - 1) for i = 0 ... steps - 1: equal distances, both ends included.
 
-    The second half is counted from the end, so that ``end`` comes out exactly and the numbers lie symmetrically.
+    The second half is counted from the end, so that ``end`` comes out exactly.
     """
     first, last = number("linspace", start, "start"), number("linspace", end, "end")
     count = check.integer("linspace", steps, "steps")
