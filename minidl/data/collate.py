@@ -48,17 +48,17 @@ def default_collate(batch: Sequence[Any]) -> Any:
     )
 
 
-def default_convert(sample: Any) -> Any:
+def default_convert(data: Any) -> Any:
     """Turn the NumPy arrays in one sample into tensors and leave its structure and all else as it is."""
-    if isinstance(sample, np.ndarray | np.number | np.bool_):
-        return _as_tensor("default_convert", sample)
-    if isinstance(sample, Mapping):
-        return {key: default_convert(value) for key, value in sample.items()}
-    if isinstance(sample, tuple) and hasattr(sample, "_fields"):
-        return type(sample)(*map(default_convert, sample))
-    if isinstance(sample, Sequence) and not isinstance(sample, str | bytes):
-        return [default_convert(value) for value in sample]
-    return sample
+    if isinstance(data, np.ndarray | np.number | np.bool_):
+        return _as_tensor("default_convert", data)
+    if isinstance(data, Mapping):
+        return {key: default_convert(value) for key, value in data.items()}
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*map(default_convert, data))
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return [default_convert(value) for value in data]
+    return data
 
 
 def _as_tensor(caller: str, value: Any) -> Tensor:
