@@ -221,8 +221,8 @@ assert not np.allclose(sigmoid(two_layers), sigmoid(W_2 @ sigmoid(W_1 @ inputs +
 # --------------------------------------
 #
 # Here are 80 points. Those inside a circle have the label 1, the others 0. How many lines does one need to fence them
-# in? Three would do; we allow six hidden units. That makes 6 * 2 weights and 6 biases in the hidden layer, and 6
-# weights and 1 bias in the output layer: 25 numbers. We do not choose them. We let the network find them.
+# in? A triangle is the least; we allow six hidden units. That makes 6 * 2 weights and 6 biases in the hidden layer,
+# and 6 weights and 1 bias in the output layer: 25 numbers. We do not choose them. We let the network find them.
 
 rng = np.random.default_rng(0)
 points = rng.uniform(-1.5, 1.5, (80, 2))
