@@ -24,7 +24,7 @@ def check_jacobian(solution):
         got = solution.jacobian(lambda x, A=A: A @ x, at)
         shown = dict(A=A, at=at, got=got)
         expect(np.shape(got) == (m, n), f"with {n} numbers in and {m} out, the table is ({m}, {n})", **shown)
-        expect(close(got, A), "for f(x) = A x, the table of slopes is A", **shown)
+        expect(close(got, A, 1e-5), "for f(x) = A x, the table of slopes is A", **shown)
         got = solution.jacobian(lambda x, A=A: np.sin(A @ x), at)
         by_rule = np.cos(A @ at)[:, None] * A
         expect(close(got, by_rule, 1e-5), "for f(x) = sin(A x), row i is cos((A x)_i) times row i of A", **shown)
