@@ -47,6 +47,8 @@ class CrossEntropyLoss(Loss):
         label_smoothing: the share of the target that is spread evenly over all classes.
     """
 
+    weight: Tensor | None
+
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -74,6 +76,8 @@ class CrossEntropyLoss(Loss):
 class NLLLoss(Loss):
     """-input at the target class, for log-probabilities; see ``F.nll_loss``. Arguments as in ``CrossEntropyLoss``."""
 
+    weight: Tensor | None
+
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
@@ -93,6 +97,8 @@ class BCELoss(Loss):
         weight: a factor that broadcasts to the losses.
     """
 
+    weight: Tensor | None
+
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
@@ -108,6 +114,9 @@ class BCEWithLogitsLoss(Loss):
         weight: a factor that broadcasts to the losses.
         pos_weight: the weight of the positive class.
     """
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
 
     def __init__(
         self, weight: Tensor | None = None, *, reduction: str = "mean", pos_weight: Tensor | None = None
