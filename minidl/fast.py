@@ -12,6 +12,6 @@ if getattr(kernels, "OWNER", None) != "minidl":
         "uninstall it, or put minidl's folder in front of it on sys.path"
     )
 
-from kernels.cpu.optimizer import adam, momentum, sgd
+from kernels.cpu.optimizer import adagrad, adam, momentum, rmsprop, sgd
 
-__all__ = ["adam", "momentum", "sgd"]
+__all__ = ["adagrad", "adam", "momentum", "rmsprop", "sgd"]

@@ -57,7 +57,7 @@ class Loop:
         compiled = self._compiled[dtype]
         if compiled is None:
             return False
-        compiled(*[array.reshape(-1) for array in arrays], *map(float, numbers))
+        compiled(*[array.ravel() for array in arrays], *map(float, numbers))  # contiguous: ravel() is a view
         return True
 
     def _compile(self, dtype: np.dtype, arrays: int, numbers: int) -> Callable[..., None] | None:
@@ -81,14 +81,14 @@ class Loop:
 
 
 def alike(arrays: tuple[Any, ...]) -> bool:
-    """Whether a loop can go over the arrays side by side."""
+    """Whether a loop can go over the arrays side by side. Small parameters feel this check, so it is a plain loop."""
     first = arrays[0]
     if type(first) is not np.ndarray or first.dtype.char not in "fd":
         return False
-    return all(
-        type(array) is np.ndarray
-        and array.flags.c_contiguous
-        and array.dtype == first.dtype
-        and array.shape == first.shape
-        for array in arrays
-    )
+    dtype, shape = first.dtype, first.shape
+    for array in arrays:
+        if type(array) is not np.ndarray or array.dtype != dtype or array.shape != shape:
+            return False
+        if not array.flags.c_contiguous:
+            return False
+    return True

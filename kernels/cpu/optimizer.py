@@ -1,4 +1,4 @@
-"""The steps of the optimisers that are used most, each in one pass over memory.
+"""The steps of the optimisers, each in one pass over memory.
 
 Adam reads w, g, m, v and writes w, m, v: 28 bytes an element in float32. Written with NumPy's operations it makes more
 than ten passes and as many temporary arrays.
@@ -11,7 +11,7 @@ import math
 
 from .compiler import Loop
 
-__all__ = ["adam", "momentum", "sgd"]
+__all__ = ["adagrad", "adam", "momentum", "rmsprop", "sgd"]
 
 
 @Loop
@@ -58,3 +58,30 @@ def adam(w, g, m, v, sign, coupled, shrink, beta1, beta2, rate, eps):
         m[i] = beta1 * m[i] + gain1 * d
         v[i] = beta2 * v[i] + gain2 * d * d
         w[i] = shrink * w[i] - rate * m[i] / (math.sqrt(v[i]) + eps)
+
+
+@Loop
+def adagrad(w, g, s, sign, coupled, rate, eps):
+    """s <- s + d^2 with d = g + coupled w; w <- w - rate d / (sqrt(s) + eps)."""
+    real = w.dtype.type
+    sign, coupled, rate, eps = real(sign), real(coupled), real(rate), real(eps)
+    for i in range(w.size):
+        d = sign * g[i]
+        if coupled != 0:
+            d += coupled * w[i]
+        s[i] += d * d
+        w[i] -= rate * d / (math.sqrt(s[i]) + eps)
+
+
+@Loop
+def rmsprop(w, g, v, sign, coupled, lr, alpha, eps):
+    """v <- alpha v + (1 - alpha) d^2 with d = g + coupled w; w <- w - lr d / (sqrt(v) + eps)."""
+    real = w.dtype.type
+    gain = real(1 - alpha)
+    sign, coupled, lr, alpha, eps = real(sign), real(coupled), real(lr), real(alpha), real(eps)
+    for i in range(w.size):
+        d = sign * g[i]
+        if coupled != 0:
+            d += coupled * w[i]
+        v[i] = alpha * v[i] + gain * d * d
+        w[i] -= lr * (d / (math.sqrt(v[i]) + eps))

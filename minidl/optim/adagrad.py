@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .. import fast
 from ..backend import namespace
 from .optimizer import Optimizer, memory, not_negative
 from .sgd import descent
@@ -57,6 +58,14 @@ class Adagrad(Optimizer):
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         t = state["step"] = state.get("step", 0) + 1
         s = memory(state, "sum", w, group["initial_accumulator_value"])
-        d = descent(w, g, -1 if group["maximize"] else 1, group["weight_decay"])
-        s += d * d
-        w -= group["lr"] / (1 + (t - 1) * group["lr_decay"]) * d / (namespace(w).sqrt(s) + group["eps"])
+        rate = group["lr"] / (1 + (t - 1) * group["lr_decay"])
+        numbers = (-1 if group["maximize"] else 1, group["weight_decay"], rate, group["eps"])
+        if not fast.adagrad((w, g, s), numbers):
+            plain_adagrad(w, g, s, *numbers)
+
+
+def plain_adagrad(w: Any, g: Any, s: Any, sign: int, decay: float, rate: float, eps: float) -> None:
+    """The step in array operations."""
+    d = descent(w, g, sign, decay)
+    s += d * d
+    w -= rate * d / (namespace(w).sqrt(s) + eps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .. import fast
 from ..backend import namespace
 from .optimizer import Optimizer, memory, not_negative
 from .sgd import descent
@@ -63,20 +64,23 @@ class RMSprop(Optimizer):
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1
-        alpha = group["alpha"]
-        d = descent(w, g, -1 if group["maximize"] else 1, group["weight_decay"])
+        sign, decay, lr = -1 if group["maximize"] else 1, group["weight_decay"], group["lr"]
+        alpha, eps, mu = group["alpha"], group["eps"], group["momentum"]
         v = memory(state, "square_avg", w)
+        a = memory(state, "grad_avg", w) if group["centered"] else None
+        b = memory(state, "momentum_buffer", w) if mu else None
+        if a is None and b is None and fast.rmsprop((w, g, v), (sign, decay, lr, alpha, eps)):
+            return
+        d = descent(w, g, sign, decay)
         v *= alpha
         v += (1 - alpha) * d * d
-        if group["centered"]:
-            a = memory(state, "grad_avg", w)
+        if a is not None:
             a *= alpha
             a += (1 - alpha) * d
             v = v - a * a
-        d = d / (namespace(w).sqrt(v) + group["eps"])
-        if group["momentum"]:
-            b = memory(state, "momentum_buffer", w)
-            b *= group["momentum"]
+        d = d / (namespace(w).sqrt(v) + eps)
+        if b is not None:
+            b *= mu
             b += d
             d = b
-        w -= group["lr"] * d
+        w -= lr * d

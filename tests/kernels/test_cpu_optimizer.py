@@ -35,6 +35,20 @@ def numpy_adam(w, g, m, v, sign, coupled, shrink, beta1, beta2, rate, eps):
     w[...] = shrink * w - rate * m / (np.sqrt(v) + eps)
 
 
+def numpy_adagrad(w, g, s, sign, coupled, rate, eps):
+    d = sign * g
+    d = d + coupled * w if coupled else d
+    s += d * d
+    w -= rate * d / (np.sqrt(s) + eps)
+
+
+def numpy_rmsprop(w, g, v, sign, coupled, lr, alpha, eps):
+    d = sign * g
+    d = d + coupled * w if coupled else d
+    v[...] = alpha * v + (1 - alpha) * d * d
+    w -= lr * (d / (np.sqrt(v) + eps))
+
+
 LOOPS = [
     (optimizer.sgd, numpy_sgd, 2, [(1, 0, 0.1), (-1, 0.01, 0.3)]),
     (
@@ -49,8 +63,10 @@ LOOPS = [
         4,
         [(1, 0, 1, 0.9, 0.999, 1e-3, 1e-8), (-1, 0.01, 1, 0.8, 0.99, 0.1, 1e-6), (1, 0, 0.999, 0.9, 0.999, 1e-3, 0)],
     ),
+    (optimizer.adagrad, numpy_adagrad, 3, [(1, 0, 0.1, 1e-10), (-1, 0.1, 0.3, 0)]),
+    (optimizer.rmsprop, numpy_rmsprop, 3, [(1, 0, 0.1, 0.99, 1e-8), (-1, 0.1, 0.3, 0.5, 0)]),
 ]
-NAMES = ["sgd", "momentum", "adam"]
+NAMES = ["sgd", "momentum", "adam", "adagrad", "rmsprop"]
 
 
 def arrays_of(count, shape, dtype):
@@ -61,8 +77,8 @@ def arrays_of(count, shape, dtype):
     if shape == "special":
         arrays[0] = np.repeat(SPECIAL, len(SPECIAL)).astype(dtype)
         arrays[1] = np.tile(SPECIAL, len(SPECIAL)).astype(dtype)
-    if count == 4:
-        np.square(arrays[3], out=arrays[3])  # v, an average of squares
+    if count > 2:
+        np.square(arrays[-1], out=arrays[-1])  # an average of squares; no harm where it is not one
     return arrays
 
 
