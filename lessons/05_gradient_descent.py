@@ -225,7 +225,7 @@ save_figure(fig, "heights")
 
 H = 2 * np.array([[np.mean(x**2), np.mean(x)], [np.mean(x), 1.0]])
 bottom = np.array([2.0, 1.0])
-assert np.allclose(gradient(theta_1), H @ (theta_1 - bottom), rtol=0, atol=1e-14)
+assert np.allclose(gradient(theta_1), H @ (theta_1 - bottom), rtol=0, atol=1e-12)
 
 curvatures, directions = np.linalg.eigh(H)  # directions[:, k] belongs to curvature k
 along = (paths[0.1] - bottom) @ directions  # the distance from the bottom, split into the two directions
@@ -313,7 +313,7 @@ for _ in range(100):
     minidl.nn.functional.mse_loss(theta[0] * inputs + theta[1], labels).backward()
     optimiser.step()
 print("engine, 100 steps:", theta.detach().numpy(), " by hand:", path[-1])
-assert np.allclose(theta.detach().numpy(), path[-1], rtol=0, atol=1e-13)
+assert np.allclose(theta.detach().numpy(), path[-1], rtol=0, atol=1e-12)
 
 # %%
 # For a line there is a formula that gives the best w and b at once, and ``np.linalg.lstsq`` knows it. For a network
