@@ -70,7 +70,7 @@ class Loop:
             try:
                 import numba
 
-                if numba.config.DISABLE_JIT:
+                if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
                     return None
                 compiled = numba.njit(self.function, cache=cache, error_model="numpy")
                 compiled(*[np.ones(1, dtype) for _ in range(arrays)], *[0.5] * numbers)

@@ -132,7 +132,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self.dim)
+        return F.softmax(input, self.dim)  # type: ignore[arg-type]  # None is refused there
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
@@ -146,7 +146,7 @@ class LogSoftmax(Module):
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self.dim)
+        return F.log_softmax(input, self.dim)  # type: ignore[arg-type]
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

@@ -41,7 +41,7 @@ class ListOfModules(Module):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return type(self)(dict(list(self._modules.items())[index]))
+            return type(self)(dict(list(self._modules.items())[index]))  # type: ignore[call-arg]
         return list(self)[self._position(index)]
 
     def __setitem__(self, index: int, module: Module) -> None:

@@ -53,10 +53,15 @@ def empty(operation: str, shape: tuple[int, ...], where: Any, dtype: Any) -> Ten
     return Tensor(array if where is None else to_device(array, device(where)))
 
 
-def fill(operation: str, tensor: Tensor, values: Any) -> Tensor:
-    """Overwrite a tensor with a number or a NumPy array and count the change."""
+def check_tensor(operation: str, tensor: Any) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{operation}: tensor must be a Tensor, not {type(tensor).__name__}")
+    return tensor
+
+
+def fill(operation: str, tensor: Tensor, values: Any) -> Tensor:
+    """Overwrite a tensor with a number or a NumPy array and count the change."""
+    check_tensor(operation, tensor)
     if isinstance(values, np.ndarray):
         values = to_device(values.astype(tensor.dtype), tensor.device)
     tensor.array[...] = values
@@ -66,8 +71,7 @@ def fill(operation: str, tensor: Tensor, values: Any) -> Tensor:
 
 def draw(operation: str, tensor: Tensor, generator: Generator | None) -> np.random.Generator:
     """The next draw, for a floating-point tensor."""
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{operation}: tensor must be a Tensor, not {type(tensor).__name__}")
+    check_tensor(operation, tensor)
     if tensor.dtype.kind != "f":
         raise TypeError(f"{operation}: tensor must be floating point, not {tensor.dtype}")
     return (default_generator if generator is None else generator).next()
@@ -97,9 +101,10 @@ def eye_(tensor: Tensor) -> Tensor:
     Raises:
         ValueError: if the tensor is not a matrix.
     """
-    if isinstance(tensor, Tensor) and tensor.ndim != 2:
-        raise ValueError(f"eye_: tensor must have 2 dimensions, not shape {tensor.shape}")
-    return fill("eye_", tensor, np.eye(*tensor.shape) if isinstance(tensor, Tensor) else None)
+    rows_and_columns = check_tensor("eye_", tensor).shape
+    if len(rows_and_columns) != 2:
+        raise ValueError(f"eye_: tensor must have 2 dimensions, not shape {rows_and_columns}")
+    return fill("eye_", tensor, np.eye(rows_and_columns[0], rows_and_columns[1]))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -176,8 +181,7 @@ def fans(operation: str, tensor: Tensor) -> tuple[int, int]:
 
     A weight has shape (out, in, *kernel): fan_in = in * prod(kernel), fan_out = out * prod(kernel).
     """
-    if not isinstance(tensor, Tensor):
-        raise TypeError(f"{operation}: tensor must be a Tensor, not {type(tensor).__name__}")
+    check_tensor(operation, tensor)
     if tensor.ndim < 2:
         raise ValueError(f"{operation}: tensor needs at least 2 dimensions (out, in, ...), not shape {tensor.shape}")
     kernel = math.prod(tensor.shape[2:])

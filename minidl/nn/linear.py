@@ -37,6 +37,8 @@ class Linear(Module):
         bias: False leaves b out.
     """
 
+    bias: Parameter | None
+
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
