@@ -315,7 +315,8 @@ reproduce("D4-4.1.3-b", sum=total, base_2=base_2, base_10=base_10)
 
 
 def softmax(z):
-    return np.exp(z) / np.sum(np.exp(z))
+    e = np.exp(z - np.max(z))  # as in lesson 03: only differences matter, and nothing can overflow
+    return e / np.sum(e)
 
 
 z = np.array([1.0, 2.0, -2.0])
@@ -325,17 +326,19 @@ print("belief - truth:", np.round(by_hand, 6), " measured:", np.round(measured, 
 reproduce("D4-4.1.2-a", loss=loss, gradient_error=np.abs(by_hand - measured).max())
 
 # %%
-# Numbers that are too large
+# Numbers that are too small
 # --------------------------
 #
-# On paper we are done. A computer has one more objection: :math:`e^{z}` is too large for a float from z = 710 on, and
-# a network that trains badly will get there. The cure is a little algebra. For any number m,
+# On paper we are done. A computer has one more objection. The softmax of lesson 03 cannot overflow, but where one score
+# is far below another, it rounds to 0; and :math:`-\log 0` is infinite. Scores that far apart are not rare in a network
+# that trains badly, and it is just then that we need a useful loss. The cure is to apply the formula above directly,
+# :math:`L = \log \sum_k e^{z_k} - \sum_i y_i z_i`, with a little algebra for its first term. For any number m,
 #
 # .. math::
 #    \log \sum_k e^{z_k} = \log \left( e^{m} \sum_k e^{z_k - m} \right) = m + \log \sum_k e^{z_k - m} .
 #
-# Take the largest score for m. Then the largest exponent is 0, the sum lies between 1 and the number of classes, and
-# nothing can overflow. This is the **log-sum-exp** trick.
+# Take the largest score for m. Then the largest exponent is 0, and the sum lies between 1 and the number of classes:
+# its logarithm is harmless. This is the **log-sum-exp** trick.
 
 
 def log_sum_exp(z):
@@ -347,11 +350,12 @@ def loss_of_scores(y, z):
     return log_sum_exp(z) - y @ z
 
 
-large = np.array([1000.0, 990.0, -1000.0])
-with np.errstate(all="ignore"):  # we want to see it fail, without the warnings
-    naive = cross_entropy(one_hot, softmax(large))
-print(f"scores {large}: softmax, then log gives {naive}; log-sum-exp gives {loss_of_scores(one_hot, large):.6f}")
-assert np.isnan(naive)
+far_apart = np.array([1000.0, 0.0, -1000.0])  # and the second class is the true one
+with np.errstate(divide="ignore"):  # we want to see it fail, without the warning
+    from_probability = -np.log(softmax(far_apart)[1])
+from_scores = loss_of_scores(one_hot, far_apart)
+print(f"scores {far_apart}: the loss is {from_probability} by way of the probability, {from_scores} from the scores")
+assert np.isinf(from_probability)
 assert np.isclose(loss_of_scores(one_hot, z), cross_entropy(one_hot, softmax(z)), rtol=0, atol=1e-15)
 
 # %%
@@ -368,13 +372,17 @@ assert np.isclose(loss_of_scores(one_hot, z), cross_entropy(one_hot, softmax(z))
 F = minidl.nn.functional
 assert abs(F.mse_loss(minidl.tensor(answer), minidl.tensor(label)).item() - one_mse) < 1e-15
 
-scores = minidl.tensor(np.stack([z, large]), requires_grad=True)  # (2, 3): examples, classes
+scores = minidl.tensor(np.stack([z, far_apart]), requires_grad=True)  # (2, 3): examples, classes
 loss = F.cross_entropy(scores, minidl.tensor([1, 1]))
 loss.backward()
-mean_by_hand = (loss_of_scores(one_hot, z) + loss_of_scores(one_hot, large)) / 2
+mean_by_hand = (loss_of_scores(one_hot, z) + loss_of_scores(one_hot, far_apart)) / 2
 print(f"engine: mean loss {loss.item():.6f}, gradient of the first example", np.round(scores.grad.numpy()[0], 6))
 assert abs(loss.item() - mean_by_hand) < 1e-12
 assert np.allclose(scores.grad.numpy()[0], by_hand / 2, rtol=0, atol=1e-15)  # the 2 is the number of examples
+
+# For yes or no, the same from the z of the sigmoid, even at z = -800 with the label 1:
+yes = F.binary_cross_entropy_with_logits(minidl.tensor([-800.0]), minidl.tensor([1.0]))
+assert yes.item() == 800
 
 # %%
 # Summary
@@ -395,7 +403,7 @@ assert np.allclose(scores.grad.numpy()[0], by_hand / 2, rtol=0, atol=1e-15)  # t
 #    ``python -m lessons check 4 my_solution.py``.
 # 2. (checked) Write ``gradient(z, c)``: the slope of that mean in every score, shape (m, K).
 # 3. (checked) Write ``binary_loss(z, y)``: the cross-entropy of a sigmoid unit from its z, entry by entry, for z of any
-#    size. (A sigmoid is a softmax over the two scores z and 0. Why?)
+#    size. (Lesson 03 showed that a sigmoid is the softmax of two scores. What are they, if the second one is 0?)
 # 4. You must give the same answer to ten questions whose labels are known to you. Which constant makes the squared
 #    error smallest, which the absolute error :math:`|y - \hat y|`? And if the labels are 0 and 1 and the answer is a
 #    probability, which makes the cross-entropy smallest? Try first, then prove it by setting the slope to zero.
