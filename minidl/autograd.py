@@ -19,11 +19,8 @@ Three rules keep the gradients right:
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
-from inspect import isgeneratorfunction
 from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -31,7 +28,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import backend
-from .backend import Array, device_of, namespace
+from .backend import Array, as_array, check_one_device, device_of, is_array, namespace
+from .grad_mode import recording
 
 if TYPE_CHECKING:
     from .ops.methods import Methods  # the operations that are methods of Tensor as well, for editors and type checkers
@@ -41,83 +39,7 @@ else:
         __slots__ = ()
 
 
-__all__ = ["Function", "Tensor", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
-
-
-# --- whether the graph is recorded -------------------------------------------------------------------------------
-
-
-class _Mode(threading.local):
-    on = True
-
-
-_mode = _Mode()
-
-
-def is_grad_enabled() -> bool:
-    """True where operations are recorded (the default), False inside ``no_grad()``."""
-    return _mode.on
-
-
-class _Switch:
-    """Sets the mode inside a ``with`` block or a decorated function and restores it behind."""
-
-    mode: bool
-
-    def __init__(self) -> None:
-        self.previous: list[bool] = []
-
-    def __enter__(self) -> None:
-        self.previous.append(_mode.on)
-        _mode.on = self.mode
-
-    def __exit__(self, *_: object) -> None:
-        _mode.on = self.previous.pop()
-
-    def __call__(self, function: Callable) -> Callable:
-        if isgeneratorfunction(function):
-            raise TypeError(f"{type(self).__name__}: cannot decorate a generator; use a with block inside it")
-        mode = self.mode
-
-        @wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            previous, _mode.on = _mode.on, mode
-            try:
-                return function(*args, **kwargs)
-            finally:
-                _mode.on = previous
-
-        return wrapped
-
-
-class no_grad(_Switch):
-    """Operations inside are not recorded; their results require no gradient. A context manager or a decorator."""
-
-    mode = False
-
-
-class enable_grad(_Switch):
-    """Operations inside are recorded, also within ``no_grad()``. A context manager or a decorator."""
-
-    mode = True
-
-
-class set_grad_enabled(_Switch):
-    """Turn recording on or off from here on, or for a ``with`` block or a decorated function."""
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = bool(mode)
-        self.before = _mode.on
-        self.previous = []
-        _mode.on = self.mode
-
-    def __enter__(self) -> None:
-        self.previous.append(self.before)  # it is in force since it was made
-        _mode.on = self.mode
-
-    def __call__(self, function: Callable) -> Callable:
-        _mode.on = self.before  # a decorator switches inside the function alone
-        return super().__call__(function)
+__all__ = ["Function", "Tensor", "grad"]
 
 
 # --- Tensor ------------------------------------------------------------------------------------------------------
@@ -148,7 +70,7 @@ class Tensor(Methods):
         grad_fn: Function | None = None,
         version: list[int] | None = None,
     ) -> None:
-        if type(array) is not np.ndarray and type(array) not in backend._by_type:
+        if not is_array(array):
             raise TypeError(f"Tensor: wraps an array, not {type(array).__name__} (minidl.tensor(data) makes a tensor)")
         self.array = array
         self._requires_grad = requires_grad
@@ -344,11 +266,12 @@ class Function:
     is_view = False  # the result lies in the memory of the first input
     composed: Callable | None = None
     hooks: dict | None = None
-    edges: list | None = None  # per input: (leaf Tensor or Function that made it, its shape), or None
-    order: int
-    dtype: np.dtype | None
-    ids: list[int]
-    seen: list[tuple[list[int], int] | None]
+    edges: Any = None  # for each input (the leaf Tensor or the Function that made it, its shape), or None
+    order: int  # of creation
+    dtype: np.dtype | None  # of the output; None if there are several
+    ids: list[int]  # of the input arrays, to recognise those that were saved
+    seen: list[Any]  # for each input, and a saved output, (its count of changes in place, the count then), or None
+    inputs: Any  # the input arrays, for the composed twin
 
     def forward(self, *arrays: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -366,7 +289,7 @@ class Function:
             return self._make_outputs(inputs, arrays, result)
         if type(result) is not np.ndarray:
             result = as_array(result)
-        recorded = _mode.on and self._record(inputs, arrays)
+        recorded = recording.on and self._record(inputs, arrays)
         version = inputs[0].version if self.is_view else None
         if not recorded:
             return Tensor(result, False, None, version)
@@ -402,7 +325,7 @@ class Function:
 
     def _make_outputs(self, inputs: Sequence[Any], arrays: list[Array], results: tuple) -> tuple[Tensor, ...]:
         results = tuple(as_array(result) for result in results)
-        recorded = _mode.on and self._record(inputs, arrays)
+        recorded = recording.on and self._record(inputs, arrays)
         version = inputs[0].version if self.is_view else None
         if not recorded:
             return tuple(Tensor(result, False, None, version) for result in results)
@@ -419,18 +342,44 @@ class Function:
 
     # The backward pass, on arrays and on Tensors
 
+    def hand_on(self, g: Any, sums: Sums, create_graph: bool) -> None:
+        """One step of the walk: from the gradient of the output to those of the inputs, each added where it belongs."""
+        if self.dtype is None:
+            g = self._complete(g)
+        elif g.dtype != self.dtype:
+            raise RuntimeError(f"{type(self).__name__}: the gradient is {g.dtype}, the output {self.dtype}")
+        for edge, g_input in zip(self.edges, self.gradients(g, create_graph)):
+            if edge is None or g_input is None:
+                continue
+            link, shape = edge
+            if g_input.shape != shape:
+                g_input = unbroadcast(g_input, shape, type(self).__name__)
+            if create_graph:
+                sums.add(link, g_input, False)
+                continue
+            if type(g_input) is not np.ndarray:
+                g_input = as_array(g_input)
+            fresh = g_input is not g and g_input.base is None  # neither g itself nor a view of something
+            sums.add(link, g_input, fresh and not (type(g) is list and any(g_input is part for part in g)))
+
     def gradients(self, g: Any, create_graph: bool) -> tuple:
-        """Check that nothing which is needed was changed, then run backward."""
+        """Check that nothing which is needed was changed, then run backward: one gradient an input."""
         if self.saved:
             self._check_versions()
-        result = self._differentiable(g) if create_graph else self.backward(g)
-        if type(result) is not tuple:
-            result = (result,)
-        if len(result) != len(self.edges):
-            raise RuntimeError(
-                f"{type(self).__name__}.backward: {len(result)} gradients were returned for {len(self.edges)} inputs"
-            )
-        return result
+        found = self._differentiable(g) if create_graph else self.backward(g)
+        if type(found) is not tuple:
+            found = (found,)
+        if len(found) != len(self.edges):
+            name = type(self).__name__
+            raise RuntimeError(f"{name}.backward: {len(found)} gradients were returned for {len(self.edges)} inputs")
+        return found
+
+    def _complete(self, places: list) -> list:
+        """The gradients of several outputs, with zeros for the outputs that were not used."""
+        present = next(g for g in places if g is not None)
+        zeros = namespace(present.array if isinstance(present, Tensor) else present).zeros
+        made = [zeros(*output) if g is None else g for g, output in zip(places, self.outputs, strict=True)]
+        return [Tensor(g) if isinstance(present, Tensor) and not isinstance(g, Tensor) else g for g in made]
 
     def _check_versions(self, every_input: bool = False) -> None:
         for i, seen in enumerate(self.seen):
@@ -466,7 +415,7 @@ class Function:
 
     def _input(self, i: int, array: Array) -> Any:
         """Input i again, as a Tensor in its place of the graph."""
-        if not isinstance(array, backend_types()):
+        if not is_array(array):
             return array
         edge, seen = self.edges[i], self.seen[i]
         if edge is None:
@@ -508,17 +457,17 @@ class Function:
 
 
 class Output(Function):
-    """One of several outputs of a Function: collects its gradient and hands it over at its place in the list."""
+    """One of several outputs of a Function: collects its gradient and puts it in its place of the Function's list."""
 
     def __init__(self, function: Function, index: int) -> None:
         self.function = function
         self.index = index
-        self.dtype = function.outputs[index][1]
         self.edges = [(function, None)]
         self.order = next(_tick)
 
-    def free(self) -> None:
-        self.edges = None
+    def hand_on(self, g: Any, sums: Sums, create_graph: bool) -> None:
+        places = sums.of.setdefault(self.function, [None] * len(self.function.outputs))
+        places[self.index] = g
 
 
 class Alias(Function):
@@ -561,84 +510,59 @@ def run_backward(
     returned, as arrays, or as Tensors with ``create_graph``, and only nodes that lead to a target are visited. With
     ``stop`` the walk does not look beyond the targets.
     """
-    targets = None if targets is None else set(targets)
-    sums: dict[Any, Any] = {}  # leaf or node -> the sum of the gradients that have arrived there
-    owned: set[Any] = set()  # those whose sum lies in a buffer that no one else holds
+    wanted = None if targets is None else set(targets)
+    sums = Sums()
     for root, g in zip(roots, gradients, strict=True):
-        key = root.grad_fn or root
-        g = g if create_graph else g.array
-        sums[key] = as_array(sums[key] + g) if key in sums else g
-    nodes = reachable(sums, targets if stop else ())
-    wanted = None if targets is None else leading_to(nodes, targets)
-    found = {}
-    previous, _mode.on = _mode.on, create_graph
+        sums.add(root.grad_fn or root, g if create_graph else g.array, False)
+    nodes = reachable(sums.of, wanted if wanted and stop else ())
+    on_the_way = set(nodes) if wanted is None else leading_to(nodes, wanted)
+    found: dict[Any, Any] = {}
+    previous, recording.on = recording.on, create_graph
     try:
         while nodes:
             node = nodes.pop()
-            g = sums.pop(node, None)
+            g = sums.of.pop(node, None)
             if g is None:
                 continue
             if node.hooks:
                 g = run_hooks(node.hooks, g)
-            if targets is not None:
-                if node in targets:
-                    found[node] = g if create_graph else g.copy()
-                if node not in wanted:
-                    continue
-            if type(node) is Output:
-                places = sums.setdefault(node.function, [None] * len(node.function.outputs))
-                places[node.index] = g
+            if wanted is not None and node in wanted:
+                found[node] = g if create_graph else g.copy()
+            if node in on_the_way:
+                node.hand_on(g, sums, create_graph)
                 if not retain_graph:
                     node.free()
-                continue
-            if node.dtype is None:
-                g = fill_places(node, g)
-            elif g.dtype != node.dtype:
-                raise RuntimeError(f"{type(node).__name__}: the gradient is {g.dtype}, the output {node.dtype}")
-            for edge, g_input in zip(node.edges, node.gradients(g, create_graph)):
-                if edge is None or g_input is None:
-                    continue
-                link, shape = edge
-                if g_input.shape != shape:
-                    g_input = unbroadcast(g_input, shape, type(node).__name__)
-                fresh = False
-                if not create_graph:
-                    if type(g_input) is not np.ndarray:
-                        g_input = as_array(g_input)
-                    fresh = g_input is not g and g_input.base is None
-                    if fresh and type(g) is list:  # of a node with several outputs
-                        fresh = not any(g_input is part for part in g)
-                old = sums.get(link)
-                if old is None:
-                    sums[link] = g_input
-                elif link in owned:
-                    old += g_input
-                    continue
-                else:
-                    sums[link] = as_array(old + g_input)
-                    fresh = not create_graph
-                if fresh:
-                    owned.add(link)
-            if not retain_graph:
-                node.free()
-            g = g_input = old = None  # nothing here may keep memory alive during the next node
-        for leaf, g in sums.items():
-            if targets is not None and leaf not in targets:
-                continue
-            if leaf.hooks:
-                g = run_hooks(leaf.hooks, g)
-                owned.discard(leaf)  # a hook may have kept it
-            if g.dtype != leaf.array.dtype:
-                raise RuntimeError(f"backward: a gradient of {g.dtype} arrived at a leaf of {leaf.array.dtype}")
-            if not create_graph and leaf not in owned:
-                g = g.copy()
-            found[leaf] = g
-        if targets is None:
+        for leaf, g in sums.of.items():
+            if wanted is None or leaf in wanted:
+                found[leaf] = finish(leaf, g, leaf in sums.owned or create_graph)
+        if wanted is None:
             for leaf, g in found.items():
                 accumulate(leaf, g, True)
     finally:
-        _mode.on = previous
+        recording.on = previous
     return found
+
+
+class Sums:
+    """The sum of the gradients that have arrived so far, for each node and leaf."""
+
+    def __init__(self) -> None:
+        self.of: dict[Any, Any] = {}
+        self.owned: set[Any] = set()  # whose sum lies in a buffer that nobody else holds, so that it may grow in place
+
+    def add(self, key: Any, g: Any, fresh: bool) -> None:
+        """Add g; ``fresh`` says that it is a new array, held by nobody else."""
+        old = self.of.get(key)
+        if old is None:
+            self.of[key] = g
+        elif key in self.owned:
+            old += g
+            return
+        else:
+            self.of[key] = g = as_array(old + g)
+            fresh = not isinstance(g, Tensor)
+        if fresh:
+            self.owned.add(key)
 
 
 def reachable(starts: Iterable[Any], stops: Iterable[Any]) -> list[Function]:
@@ -662,22 +586,21 @@ def reachable(starts: Iterable[Any], stops: Iterable[Any]) -> list[Function]:
 
 def leading_to(nodes: Iterable[Function], targets: set) -> set:
     """The nodes with an edge to a target or to another such node (``nodes`` has the oldest first)."""
-    wanted: set[Function] = set()
+    leading: set[Function] = set()
     for node in nodes:
-        if any(edge is not None and (edge[0] in targets or edge[0] in wanted) for edge in node.edges):
-            wanted.add(node)
-    return wanted
+        if any(edge is not None and (edge[0] in targets or edge[0] in leading) for edge in node.edges):
+            leading.add(node)
+    return leading
 
 
-def fill_places(node: Function, places: list) -> list:
-    """The gradients of a node with several outputs: zeros where an output was not used."""
-    present = next(g for g in places if g is not None)
-    array = present.array if isinstance(present, Tensor) else present
-    for i, (shape, dtype) in enumerate(node.outputs):
-        if places[i] is None:
-            zeros = namespace(array).zeros(shape, dtype)
-            places[i] = Tensor(zeros) if isinstance(present, Tensor) else zeros
-    return places
+def finish(leaf: Tensor, g: Any, owned: bool) -> Any:
+    """The sum that has arrived at a leaf: shown to its hooks, checked, in memory of its own."""
+    if leaf.hooks:
+        g = run_hooks(leaf.hooks, g)
+        owned = isinstance(g, Tensor)  # a hook may have kept the array
+    if g.dtype != leaf.array.dtype:
+        raise RuntimeError(f"backward: a gradient of {g.dtype} arrived at a leaf of {leaf.array.dtype}")
+    return g if owned else g.copy()
 
 
 def accumulate(leaf: Tensor, g: Any, owned: bool) -> None:
@@ -800,29 +723,3 @@ def first_gradient(caller: str, output: Tensor, gradient: Tensor | None) -> Tens
         raise RuntimeError(f"{caller}: gradient is {gradient.dtype}, but the tensor is {output.dtype}")
     check_one_device(caller, [gradient.array, output.array])
     return gradient
-
-
-def as_array(result: Any) -> Array:
-    """NumPy returns a scalar where the result has no dimensions; a tensor always holds an array."""
-    return np.asarray(result) if isinstance(result, np.generic) else result
-
-
-def backend_types() -> tuple[type, ...]:
-    return tuple(backend._by_type)
-
-
-def check_one_device(operation: str, arrays: Iterable[Any]) -> None:
-    """All arrays must be on one device."""
-    devices = {device_of(array) for array in arrays if type(array) in backend._by_type}
-    if len(devices) > 1:
-        names = " and ".join(sorted(map(str, devices)))
-        raise RuntimeError(f"{operation}: tensors on different devices ({names}); move them with to(device)")
-
-
-def __getattr__(name: str) -> Any:
-    """``minidl.autograd.gradcheck`` and ``gradgradcheck``, PyTorch's place for them; they are made of this file."""
-    if name in ("gradcheck", "gradgradcheck"):
-        from . import testing
-
-        return getattr(testing, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

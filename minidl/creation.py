@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import backend
-from .autograd import Tensor, backend_types
-from .backend import Array, as_dtype, device_of, to_device
+from .autograd import Tensor
+from .backend import Array, as_dtype, device_of, is_array, to_device
 from .ops import check
 from .ops.access import host
 from .ops.arithmetic import to_dtype
@@ -59,11 +59,12 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         TypeError: for data that are not numbers, or a dtype that the engine does not have.
         ValueError: for nested lists of different lengths, or integers that do not fit into the dtype.
     """
-    if isinstance(data, Tensor):
-        data = data.array
-    if isinstance(data, backend_types()):
-        wanted = as_dtype("tensor", data.dtype if dtype is None else dtype)
-        return make(data.astype(wanted), str(device_of(data)) if device is None else device, requires_grad)
+    source: Any = data.array if isinstance(data, Tensor) else data
+    if is_array(source):
+        wanted = as_dtype("tensor", source.dtype if dtype is None else dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            copied = source.astype(wanted)
+        return make(copied, device_of(source) if device is None else device, requires_grad)
     array, wanted = from_python(data, dtype)
     return make(cast(array, wanted), device, requires_grad)
 
@@ -253,8 +254,9 @@ def arange(
         wanted = backend.int64 if integral else backend.get_default_dtype()
     else:
         wanted = as_dtype("arange", dtype)
-    count = len(range(first, last, stride)) if integral else math.ceil((last - first) / stride)
+    count = math.ceil((last - first) / stride)
     if integral:
+        count = len(range(int(first), int(last), int(stride)))
         whole("arange", first, backend.int64)
         whole("arange", last, backend.int64)
     steps = allocate("arange", (count,), wanted, lambda: np.arange(count))

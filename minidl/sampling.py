@@ -235,13 +235,12 @@ def multinomial(
             )
     if replacement:
         u = drawn("multinomial", uniform, (len(weights), count), backend.float64, generator)
-        chosen = [at_shares(row, places) for row, places in zip(weights, u, strict=True)]
+        chosen = np.array([at_shares(row, places) for row, places in zip(weights, u, strict=True)])
     else:
         e = drawn("multinomial", exponential, weights.shape, backend.float64, generator)
         with np.errstate(divide="ignore", invalid="ignore"):  # a weight of 0 comes in last, after infinite time
             chosen = np.argsort(np.where(weights > 0, e / weights, np.inf), axis=1, kind="stable")[:, :count]
-    indices = np.array(chosen, np.int64).reshape(*x.shape[:-1], count)
-    return make(indices, x.device, False)
+    return make(chosen.astype(np.int64).reshape(*x.shape[:-1], count), x.device, False)
 
 
 def at_shares(weights: np.ndarray, u: np.ndarray) -> np.ndarray:

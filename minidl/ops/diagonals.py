@@ -49,7 +49,10 @@ class Diagonal(Function):
 
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
-        return x.diagonal(self.k, self.dim1, self.dim2)
+        y = x.diagonal(self.k, self.dim1, self.dim2)
+        if hasattr(y, "setflags"):  # NumPy hands a diagonal out read-only; x.diagonal().fill_(1) is to work
+            y.setflags(write=x.flags.writeable)
+        return y
 
     def backward(self, g: Any) -> Any:
         return m.apply(OnDiagonal(self.k, self.dim1, self.dim2, self.shape), g)

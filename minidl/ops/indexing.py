@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, backend_types
-from ..backend import device_of, namespace, to_device
+from ..autograd import Function, Tensor
+from ..backend import device_of, is_array, namespace, to_device
 from . import check
 from .vocabulary import m
 
@@ -103,11 +103,12 @@ def as_part(operation: str, part: Any, array: Any) -> Any:
     """One part of an index as None, ``...``, a slice, an int, a bool, or an array on the device of ``array``."""
     if part is None or part is Ellipsis or type(part) in (int, slice, bool):
         return part
+    found: Any
     if isinstance(part, Tensor):
         found = part.array
         if device_of(found).type == "cpu":
             found = to_device(found, device_of(array))
-    elif isinstance(part, backend_types()):
+    elif is_array(part):
         found = to_device(part.copy(), device_of(array))  # a copy: its owner may change it before backward
     elif isinstance(part, (list, tuple, range)):
         try:

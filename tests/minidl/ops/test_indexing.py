@@ -54,13 +54,15 @@ def indices(draw):
             parts.append(np.array(numbers, int).reshape(common))
         elif kind == "mask" and not common:
             parts.append(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n))))
-            common = ("one mask",)
+            common = (int(parts[-1].sum()),)  # what follows must broadcast against the elements that the mask names
         elif kind == "wide mask" and not common and dim + 1 < len(shape):
             count = n * shape[dim + 1]
             bits = draw(st.lists(st.booleans(), min_size=count, max_size=count))
             parts.append(np.array(bits).reshape(n, shape[dim + 1]))
-            common = ("one mask",)
+            common = (sum(bits),)
             dim += 1
+        elif ellipsis_at < 0:  # behind an ellipsis every dimension needs its part
+            parts.append(slice(None))
         else:
             break
         dim += 1

@@ -211,6 +211,12 @@ def test_contiguous_is_the_tensor_itself_where_it_can_be():
     assert x.t().contiguous().is_contiguous()
 
 
+def test_a_diagonal_can_be_written_to():
+    x = minidl.zeros(2, 3)
+    x.diagonal(1).fill_(7)
+    assert x.tolist() == [[0.0, 7.0, 0.0], [0.0, 0.0, 7.0]]
+
+
 def test_view_works_where_the_layout_allows_it():
     x = minidl.arange(24).reshape(2, 3, 4).transpose(0, 1)
     assert x.view(3, 2, 2, 2).tolist() == x.reshape(3, 2, 2, 2).tolist()
