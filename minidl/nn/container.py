@@ -193,6 +193,13 @@ class ParameterList(Module):
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self._parameters.values())  # type: ignore[arg-type]
 
+    def extra_repr(self) -> str:
+        lines = []
+        for i, parameter in enumerate(self):
+            size = "x".join(map(str, parameter.shape))
+            lines.append(f"  ({i}): Parameter containing: [{parameter.dtype} of size {size}]")
+        return "\n".join(lines)
+
     def append(self, value: Tensor) -> ParameterList:
         """Add a parameter at the end; returns the list."""
         self.register_parameter(str(len(self)), value if isinstance(value, Parameter) else Parameter(value))

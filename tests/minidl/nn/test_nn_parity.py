@@ -108,3 +108,38 @@ def test_clip_grad_norm(norm_type):
         results.append([float(total), *[np.array(p.grad.tolist()) for p in parameters]])
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+def test_clip_grad_value():
+    results = []
+    for library in (minidl, torch):
+        parameter = library.nn.Parameter(library.zeros(4))
+        parameter.grad = library.tensor([-3.0, 0.25, float("inf"), float("nan")])
+        library.nn.utils.clip_grad_value_([parameter], 0.5)
+        results.append(np.array(parameter.grad.tolist()))
+    np.testing.assert_array_equal(*results)
+
+
+def test_parameter_list():
+    lists = []
+    for library in (minidl, torch):
+        parameters = library.nn.ParameterList([library.zeros(2, 3), library.nn.Parameter(library.zeros(4))])
+        parameters.append(library.zeros(1)).extend([library.nn.Parameter(library.zeros(()))])
+        lists.append(parameters)
+    assert [name for name, _ in lists[0].named_parameters()] == [name for name, _ in lists[1].named_parameters()]
+    assert repr(lists[0]) == repr(lists[1]).replace("torch.", "")
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2)])
+def test_fixed_initial_values(shape):
+    for name, arguments in (("constant_", (1.5,)), ("zeros_", ()), ("ones_", ()), ("eye_", ())):
+        ours, theirs = (
+            getattr(library.nn.init, name)(library.full(shape, 7.0), *arguments) for library in (minidl, torch)
+        )
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=name)
+
+
+def test_calculate_gain():
+    for name in ("linear", "conv1d", "conv_transpose3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"):
+        assert minidl.nn.init.calculate_gain(name) == torch.nn.init.calculate_gain(name), name
+    assert minidl.nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
