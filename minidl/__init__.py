@@ -18,7 +18,8 @@ import warnings
 # log(0) is -inf and 0/0 is NaN here, as in PyTorch and silently so; the filter touches this package's lines alone.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minidl\.")
 
-from .autograd import Function, Tensor, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from .autograd import Function, Tensor, grad  # noqa: E402
+from .grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
 from .backend import (  # noqa: E402
     bool_ as bool,
     device,
@@ -217,6 +218,8 @@ from .random import Generator, default_generator, get_rng_state, initial_seed, m
 from .testing import gradcheck, gradgradcheck  # noqa: E402
 from .threads import get_num_threads, set_num_threads  # noqa: E402
 
-from . import cuda, data, metrics, nn, optim, utils  # noqa: E402
+from . import autograd, cuda, data, metrics, nn, optim, utils  # noqa: E402
 
 __version__ = "0.1.0"
+
+vars(autograd).update(gradcheck=gradcheck, gradgradcheck=gradgradcheck)  # PyTorch shows them there as well

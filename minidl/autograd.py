@@ -150,10 +150,7 @@ class Tensor(Methods):
     # Gradients
 
     def backward(
-        self,
-        gradient: Tensor | None = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
         """Add dL/dx to ``x.grad`` for every leaf x that this tensor, L, was computed from.
 

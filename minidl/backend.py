@@ -7,7 +7,7 @@ and gets the module whose functions accept that array. This is the only file tha
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -140,6 +140,16 @@ def namespace(array: Array) -> Any:
     return backend_of(array).module
 
 
+def is_array(value: Any) -> bool:
+    """True for an array of a library that is known here."""
+    return type(value) is np.ndarray or type(value) in _by_type
+
+
+def as_array(result: Any) -> Array:
+    """NumPy returns a scalar where the result has no dimensions; a tensor always holds an array."""
+    return np.asarray(result) if isinstance(result, np.generic) else result
+
+
 def device_of(array: Array) -> device:
     if type(array) is np.ndarray:
         return CPU
@@ -155,6 +165,18 @@ def to_device(array: Array, target: device) -> Array:
     if device_of(array) == target:
         return array
     return load(target.type).from_numpy(backend_of(array).to_numpy(array), target.index)
+
+
+def check_one_device(operation: str, arrays: Iterable[Any]) -> None:
+    """All arrays must be on one device.
+
+    Raises:
+        RuntimeError: if they are not.
+    """
+    devices = {device_of(array) for array in arrays if is_array(array)}
+    if len(devices) > 1:
+        names = " and ".join(sorted(map(str, devices)))
+        raise RuntimeError(f"{operation}: tensors on different devices ({names}); move them with to(device)")
 
 
 # --- dtypes ------------------------------------------------------------------------------------------------------

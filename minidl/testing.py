@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from .autograd import Tensor, enable_grad, grad
+from .autograd import Tensor, grad
 from .backend import CPU, float64, namespace, to_device
+from .grad_mode import enable_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -256,7 +257,7 @@ class Probe:
                 if (excess <= 0).all():
                     continue
                 row, column = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), excess.shape)
-                of, at = np.unravel_index(row, y.shape), np.unravel_index(column, shape)
+                of, at = (tuple(map(int, np.unravel_index(*where))) for where in ((row, y.shape), (column, shape)))
                 what = f"output {k}{index_text(of)}"
                 self._fail(what, k, one_at(of, y.shape), i, at, exact[row, column], numeric[row, column])
 

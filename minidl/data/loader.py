@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..autograd import is_grad_enabled, set_grad_enabled
+from ..grad_mode import is_grad_enabled, set_grad_enabled
 from ..random import Generator
 from .collate import default_collate, default_convert
 from .dataset import collated

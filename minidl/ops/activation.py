@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, namespace
 from . import check
 from .elementwise import real
 from .piecewise import gate

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor, as_array, check_one_device
-from ..backend import namespace
+from ..autograd import Tensor
+from ..backend import as_array, check_one_device, namespace
 from . import check
 from .arithmetic import Number, as_choice, same_dtype
 

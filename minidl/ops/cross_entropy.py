@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import int64, namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, int64, namespace
 from . import check
 from .arithmetic import to_dtype
 from .loss import check_reduction, reduced

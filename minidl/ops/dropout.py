@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import device_of, to_device
+from ..autograd import Function, Tensor
+from ..backend import as_array, device_of, to_device
 from ..random import default_generator
 from . import check
 from .piecewise import gate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, namespace
 from . import check
 from .arithmetic import Cast
 from .reduction import Dim, restore

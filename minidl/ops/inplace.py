@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import Tensor, as_array, is_grad_enabled
-from ..backend import Array, can_hold, float32, float64, to_device
+from ..autograd import Tensor
+from ..backend import Array, as_array, can_hold, float32, float64, to_device
+from ..grad_mode import is_grad_enabled
 from ..random import Generator, default_generator
 from . import check
 from .arithmetic import Number, add, as_choice, as_operand, div, mul, sub, to_dtype

@@ -11,6 +11,7 @@ import warnings
 from typing import Any
 
 from ..autograd import Function, Tensor
+from ..backend import namespace
 from . import check
 from .arithmetic import same_dtype
 from .piecewise import abs, clamp
@@ -56,26 +57,26 @@ def pair(operation: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]
 class MeanSquaredError(Function):
     """L = (1/n) sum_i (x_i - t_i)^2; dL/dx_i = (2 g / n) (x_i - t_i), dL/dt_i = -dL/dx_i (D3-3-e, D4-4.1.1-a).
 
-    For the sum 1/n is left out; with reduction "none" the squares stay apart and g has an element for each.
+    For the sum 1/n is left out; with reduction "none" the squares stay apart and g has an element for each. Forward
+    keeps the differences, so that backward reads one array instead of two.
     """
 
     def __init__(self, reduction: str) -> None:
         self.reduction = reduction
 
     def forward(self, x: Any, t: Any) -> Any:
-        self.saved = x, t
         d = x - t
-        d *= d
-        if self.reduction == "none":
-            return d
+        self.saved = (d,)
         self.n = d.size if self.reduction == "mean" else 1
-        return d.sum() / self.n
+        return d * d if self.reduction == "none" else namespace(d).vdot(d, d) / self.n
 
     def backward(self, g: Any) -> Any:
-        x, t = self.saved
-        slope = g * (2 / self.n) if self.reduction != "none" and self.n else g * 2
-        d = (x - t) * slope
-        return d, -d if self.needs_grad(1) else None
+        (d,) = self.saved
+        slope = d * (g * (2 / max(self.n, 1)))
+        return slope, -slope if self.needs_grad(1) else None
+
+    def composed(self, x: Tensor, t: Tensor) -> Tensor:
+        return reduced((x - t) * (x - t), self.reduction)
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:

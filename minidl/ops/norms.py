@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, namespace
 from . import check
 from .extrema import nonempty
 from .reduction import Dim, converted, restore

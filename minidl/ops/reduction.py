@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import backend
-from ..autograd import Function, Tensor, as_array
-from ..backend import namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, namespace
 from . import check
 from .arithmetic import to_dtype
 from .vocabulary import m

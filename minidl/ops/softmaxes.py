@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import get_default_dtype, namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, get_default_dtype, namespace
 from . import check
 from .arithmetic import to_dtype
 from .reduction import Dim, converted, restore

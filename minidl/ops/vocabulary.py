@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd import Function, Tensor, as_array
-from ..backend import namespace
+from ..autograd import Function, Tensor
+from ..backend import as_array, namespace
 
 __all__ = ["m"]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor, enable_grad
+from ..autograd import Tensor
 from ..backend import namespace, to_device
+from ..grad_mode import enable_grad
 
 __all__ = ["Optimizer"]
 
