@@ -285,6 +285,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     x = check.tensor("masked_fill", input)
     is_mask("masked_fill", mask, "mask")
     if isinstance(value, Tensor) and value.ndim:
-        raise ValueError(f"masked_fill: value must be a number or a tensor without dimensions, not {value.shape}")
+        raise ValueError(
+            f"masked_fill: value must be a number or a tensor without dimensions, not of shape {value.shape}"
+        )
     filling = as_operand("masked_fill", as_choice("masked_fill", value, "value"), x.dtype, x.array)
     return broadcasting(Where(), "masked_fill", mask, filling, x)
