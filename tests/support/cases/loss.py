@@ -73,7 +73,7 @@ CASES = [
     Case("nll_loss", loss("nll_loss"), normal(5, 4), integers(0, 4, 5)),
     Case("nll_loss.one_choice", loss("nll_loss"), normal(4), integers(0, 4)),
     # differences
-    Case("mse_loss", loss("mse_loss"), normal(3, 4), normal(3, 4)),
+    Case("mse_loss", loss("mse_loss"), normal(3, 4), normal(3, 4), twin=True),
     Case("mse_loss.one_number", loss("mse_loss"), normal(), normal()),
     Case("mse_loss.itself", lambda lib, x: lib.nn.functional.mse_loss(x, 2 * x), normal(3)),
     Case("mse_loss.integer_target", loss("mse_loss"), normal(3, 4), integers(-3, 3, 3, 4)),
