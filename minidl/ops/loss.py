@@ -55,7 +55,7 @@ def pair(operation: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]
 
 
 class MeanSquaredError(Function):
-    """L = (1/n) sum_i (x_i - t_i)^2; dL/dx_i = (2 g / n) (x_i - t_i), dL/dt_i = -dL/dx_i (D3-3-e, D4-4.1.1-a).
+    """L = (1/n) sum_i (x_i - t_i)^2; dL/dx_i = (2 g / n) (x_i - t_i), dL/dt_i = -dL/dx_i (D4-4.1.1-a).
 
     For the sum 1/n is left out; with reduction "none" the squares stay apart and g has an element for each. Forward
     keeps the differences, so that backward reads one array instead of two.
@@ -80,7 +80,7 @@ class MeanSquaredError(Function):
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared differences (x - t)^2 (D3-3-e, D4-4.1.1-a).
+    """The squared differences (x - t)^2 (D4-4.1.1-a).
 
     Args:
         input: predictions x, any shape.
