@@ -42,6 +42,8 @@ def make(array: Array, where: Any, requires_grad: bool) -> Tensor:
 
 def cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The array in another dtype, itself if it has that; what is too large becomes infinite, silently as in PyTorch."""
+    if array.dtype == dtype:
+        return array
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(dtype, copy=False)
 

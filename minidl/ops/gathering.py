@@ -14,7 +14,7 @@ from ..autograd import Function, Tensor
 from ..backend import namespace
 from . import check
 from .arithmetic import mul
-from .indexing import Pick, Slice, add_at, integers, non_negative
+from .indexing import Pick, Slice, add_at, in_range, integers
 from .shape import reshape
 from .vocabulary import m
 
@@ -121,7 +121,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
             f"index_add: source has shape {s.shape} but input {x.shape} and index {numbers.shape} expect {expected}"
         )
     same_dtype("index_add", x, s, "source")
-    chosen = non_negative("index_add", numbers.array, axis, x.shape)
+    chosen = in_range("index_add", numbers.array, axis, x.shape, from_end=False)
     return AddInto((slice(None),) * axis + (chosen,)).apply(x, s if alpha == 1 else mul(s, alpha), numbers)
 
 
@@ -167,8 +167,8 @@ def with_places(operation: str, input: Tensor, dim: int, index: Tensor) -> tuple
             f"any but dimension {axis}"
         )
     xp = namespace(numbers)
-    places = list(xp.ix_(*map(xp.arange, numbers.shape)))
-    places[axis] = non_negative(operation, numbers, axis, x.shape)
+    places = [xp.arange(n).reshape((-1,) + (1,) * (x.ndim - 1 - i)) for i, n in enumerate(numbers.shape)]
+    places[axis] = in_range(operation, numbers, axis, x.shape, from_end=False)
     return x, tuple(places)
 
 

@@ -24,6 +24,9 @@ from .vocabulary import m
 __all__ = ["index_select", "masked_select", "narrow", "nonzero", "select", "take"]
 
 
+ALL = slice(None)  # the one object that stands for a whole dimension in the indices made here
+
+
 # --- the index ---------------------------------------------------------------------------------------------------
 
 
@@ -56,12 +59,12 @@ def array_index(operation: str, index: Any, array: Any) -> tuple[tuple, tuple | 
     for position, part in enumerate(parts):
         if part is Ellipsis:
             skipped = array.ndim - spent
-            basic += [slice(None)] * skipped
-            advanced += [slice(None)] * skipped
+            basic += [ALL] * skipped
+            advanced += [ALL] * skipped
             dim += skipped
         elif part is None:
             basic.append(None)
-            advanced.append(slice(None))
+            advanced.append(ALL)
         elif type(part) is bool:  # a mask without dimensions: a new dimension of length 1 or 0
             basic.append(None)
             advanced.append(namespace(array).zeros(int(part), np.int64))
@@ -73,7 +76,7 @@ def array_index(operation: str, index: Any, array: Any) -> tuple[tuple, tuple | 
             dim += 1
         elif type(part) is slice:
             basic.append(cut(operation, part, array.shape[dim]))
-            advanced.append(slice(None))
+            advanced.append(ALL)
             dim += 1
         elif part.dtype.kind == "b":
             covered = array.shape[dim : dim + part.ndim]
@@ -82,11 +85,11 @@ def array_index(operation: str, index: Any, array: Any) -> tuple[tuple, tuple | 
                     f"{operation}: the mask at position {position} has shape {part.shape}, but the dimensions that it "
                     f"covers have shape {covered} (tensor {array.shape})"
                 )
-            basic += [slice(None)] * part.ndim
+            basic += [ALL] * part.ndim
             advanced.append(part)
             dim += part.ndim
         else:
-            basic.append(slice(None))
+            basic.append(ALL)
             advanced.append(in_range(operation, part, dim, array.shape))
             dim += 1
     basic.append(Ellipsis)  # NumPy would turn an element that integers alone name into a scalar
@@ -151,20 +154,33 @@ def cut(operation: str, part: slice, length: int) -> slice:
         step = 0
     if step <= 0:
         raise ValueError(f"{operation}: the step of a slice must be positive, not {step} (flip reverses a dimension)")
-    return part if part == slice(None) else slice(start, stop, step)
+    return ALL if part == ALL else slice(start, stop, step)
 
 
-def in_range(operation: str, numbers: Any, dim: int, shape: tuple[int, ...]) -> Any:
-    """An index array with negative numbers counted from the front; an IndexError names the first that does not fit."""
+def in_range(operation: str, numbers: Any, dim: int, shape: tuple[int, ...], from_end: bool = True) -> Any:
+    """An index array with negative numbers counted from the front; an IndexError names the first that does not fit.
+
+    gather and its relatives take no negative numbers (``from_end=False``).
+    """
     if not numbers.size:
         return numbers
     length = shape[dim]
     lowest, highest = int(numbers.min()), int(numbers.max())
+    if lowest >= 0 and highest < length:
+        return numbers
+    if lowest < 0 and not from_end:
+        which = first_of(numbers, numbers < 0)
+        raise IndexError(f"{operation}: {which} is negative; counting from the end is for x[...] alone")
     if lowest < -length or highest >= length:
-        wrong = (numbers < -length) | (numbers >= length)
-        place = tuple(int(i) for i in namespace(wrong).argwhere(wrong)[0])
-        raise out_of_range(operation, f"{int(numbers[place])} (at {list(place)} of the index array)", dim, shape)
-    return numbers if lowest >= 0 else namespace(numbers).where(numbers < 0, numbers + length, numbers)
+        which = first_of(numbers, (numbers < -length) | (numbers >= length))
+        raise out_of_range(operation, which, dim, shape)
+    return namespace(numbers).where(numbers < 0, numbers + length, numbers)
+
+
+def first_of(numbers: Any, wrong: Any) -> str:
+    """The first number where ``wrong`` is true, and its place."""
+    place = tuple(int(i) for i in namespace(wrong).argwhere(wrong)[0])
+    return f"{int(numbers[place])} (at {list(place)} of the index array)"
 
 
 def out_of_range(operation: str, what: str, dim: int, shape: tuple[int, ...]) -> IndexError:
@@ -296,7 +312,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     basic, advanced = array_index("index", index, input.array)
     if advanced is None:
         return Slice(basic).apply(input)
-    x = Slice(basic).apply(input) if any(part not in (slice(None), Ellipsis) for part in basic) else input
+    x = input if all(part is ALL or part is Ellipsis for part in basic) else Slice(basic).apply(input)
     return Pick(advanced).apply(x, *sources(index, x))
 
 
@@ -342,7 +358,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         raise IndexError(f"index_select: index must have at most 1 dimension, not shape {numbers.shape}")
     if not x.ndim:
         return index_select(x.reshape(1), 0, numbers).reshape(())
-    chosen = non_negative("index_select", numbers.array.reshape(-1), axis, x.shape)
+    chosen = in_range("index_select", numbers.array.reshape(-1), axis, x.shape, from_end=False)
     return Pick((slice(None),) * axis + (chosen,)).apply(x, numbers)
 
 
@@ -384,14 +400,3 @@ def integers(operation: str, value: Any, name: str = "index") -> Tensor:
     if check.tensor(operation, value, name).dtype.kind != "i":
         raise TypeError(f"{operation}: {name} must be a tensor of signed integers, not {value.dtype}")
     return value
-
-
-def non_negative(operation: str, numbers: Any, dim: int, shape: tuple[int, ...]) -> Any:
-    """An index array whose numbers must lie in 0 ... length - 1, as gather and its relatives demand."""
-    if numbers.size and int(numbers.min()) < 0:
-        place = tuple(int(i) for i in namespace(numbers).argwhere(numbers < 0)[0])
-        raise IndexError(
-            f"{operation}: {int(numbers[place])} (at {list(place)} of the index) is negative; counting from the end is "
-            f"for x[...] alone"
-        )
-    return in_range(operation, numbers, dim, shape)

@@ -94,19 +94,31 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         ValueError: if there is no tensor, or if the shapes do not fit.
     """
     xs = several("cat", tensors)
-    for i, x in enumerate(xs):
-        if not x.ndim:
-            raise ValueError(f"cat: tensor {i} has no dimensions (stack joins along a new one)")
-    full = [(i, x) for i, x in enumerate(xs) if x.shape != (0,)] or [(0, xs[0])]
+    full = [x for x in xs if x.shape != (0,)] or xs[:1]
+    axis = check.dimension("cat", dim, full[0].ndim)
+    try:
+        return Cat(axis).apply(*full)
+    except (ValueError, IndexError):
+        refuse_misfit(xs, axis)
+        raise
+
+
+def refuse_misfit(xs: list[Tensor], axis: int) -> None:
+    """Say which tensor does not fit the first one."""
+    full = [(i, x) for i, x in enumerate(xs) if x.shape != (0,)]
     number, first = full[0]
-    axis = check.dimension("cat", dim, first.ndim)
     for i, x in full:
-        if x.shape[:axis] + x.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :] or x.ndim != first.ndim:
+        if not x.ndim:
+            raise ValueError(f"cat: tensor {i} has no dimensions (stack joins along a new one)") from None
+        if (
+            x.ndim != first.ndim
+            or x.shape[:axis] != first.shape[:axis]
+            or x.shape[axis + 1 :] != first.shape[axis + 1 :]
+        ):
             raise ValueError(
                 f"cat: tensor {i} has shape {x.shape} but tensor {number} has {first.shape}; they may differ in "
                 f"dimension {axis} alone"
-            )
-    return Cat(axis).apply(*(x for _, x in full))
+            ) from None
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:

@@ -159,7 +159,7 @@ X, INDEX = minidl.zeros(2, 3), T([[0, 1]])
         (
             IndexError,
             lambda: X.gather(1, T([[0, -1]])),
-            "gather: -1 (at [0, 1] of the index) is negative; counting from the end is for x[...] alone",
+            "gather: -1 (at [0, 1] of the index array) is negative; counting from the end is for x[...] alone",
         ),
         (
             ValueError,

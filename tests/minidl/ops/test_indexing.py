@@ -346,7 +346,7 @@ def test_an_empty_dimension_has_no_elements_to_name():
         (
             IndexError,
             lambda x: x.index_select(1, T([0, -1])),
-            "index_select: -1 (at [1] of the index) is negative; counting from the end is for x[...] alone",
+            "index_select: -1 (at [1] of the index array) is negative; counting from the end is for x[...] alone",
         ),
         (
             IndexError,
