@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Removable, Tensor
-from .parameter import Parameter
+from .parameter import Parameter, clear_gradients
 
 __all__ = ["Module"]
 
@@ -424,16 +424,6 @@ def registered(hooks: dict, hook: Callable) -> Removable:
 def join(prefix: str, name: str) -> str:
     """The path of a part."""
     return f"{prefix}.{name}" if prefix and name else prefix or name
-
-
-def clear_gradients(parameters: Iterator[Tensor], set_to_none: bool) -> None:
-    """Set every ``grad`` to None, or to zeros outside of any graph."""
-    for parameter in parameters:
-        if set_to_none:
-            parameter.grad = None
-        elif parameter.grad is not None:
-            parameter.grad = Tensor(parameter.grad.array)
-            parameter.grad.array.fill(0)
 
 
 def array_of(name: str, value: Any) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..autograd import Tensor
+from ..backend import namespace
 
 __all__ = ["Parameter"]
 
@@ -30,3 +33,12 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
+
+
+def clear_gradients(parameters: Iterable[Tensor], set_to_none: bool) -> None:
+    """Set every ``grad`` to None, or to new zeros: the old array may still be needed by a graph of gradients."""
+    for parameter in parameters:
+        if set_to_none:
+            parameter.grad = None
+        elif parameter.grad is not None:
+            parameter.grad = Tensor(namespace(parameter.array).zeros_like(parameter.array))

@@ -61,10 +61,10 @@ class Adagrad(Optimizer):
         rate = group["lr"] / (1 + (t - 1) * group["lr_decay"])
         numbers = (-1 if group["maximize"] else 1, group["weight_decay"], rate, group["eps"])
         if not fast.adagrad((w, g, s), numbers):
-            plain_adagrad(w, g, s, *numbers)
+            plain_adagrad(w, g, s, *map(float, numbers))
 
 
-def plain_adagrad(w: Any, g: Any, s: Any, sign: int, decay: float, rate: float, eps: float) -> None:
+def plain_adagrad(w: Any, g: Any, s: Any, sign: float, decay: float, rate: float, eps: float) -> None:
     """The step in array operations."""
     d = descent(w, g, sign, decay)
     s += d * d

@@ -86,9 +86,9 @@ class Adam(Optimizer):
             group["eps"] * root,
         )
         if group["amsgrad"]:
-            plain_adam(w, g, m, v, *numbers, memory(state, "max_exp_avg_sq", w))
+            plain_adam(w, g, m, v, *map(float, numbers), largest=memory(state, "max_exp_avg_sq", w))
         elif not fast.adam((w, g, m, v), numbers):
-            plain_adam(w, g, m, v, *numbers)
+            plain_adam(w, g, m, v, *map(float, numbers))
 
 
 class AdamW(Adam):
@@ -120,7 +120,7 @@ def plain_adam(
     g: Any,
     m: Any,
     v: Any,
-    sign: int,
+    sign: float,
     decay: float,
     shrink: float,
     beta1: float,

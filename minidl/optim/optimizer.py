@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..autograd import Tensor
 from ..backend import namespace, to_device
+from ..nn.parameter import clear_gradients
 from ..grad_mode import enable_grad
 
 __all__ = ["Optimizer"]
@@ -27,7 +29,7 @@ class Optimizer:
         state: for each parameter that was updated, what is remembered of it.
 
     Raises:
-        TypeError: if ``params`` is a single Tensor, or holds anything but Tensors.
+        TypeError: if ``params`` is a single Tensor, or holds anything but Tensors; or if an option is no number.
         ValueError: if there are no parameters, one comes twice, one is no leaf, or an option is out of range.
     """
 
@@ -109,11 +111,7 @@ class Optimizer:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or fill them with zeros if ``set_to_none`` is False."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if set_to_none:
-                    parameter.grad = None
-                elif parameter.grad is not None:
-                    parameter.grad = Tensor(namespace(parameter.array).zeros_like(parameter.array))
+            clear_gradients(group["params"], set_to_none)
 
     # --- the state -----------------------------------------------------------------------------------------------
 
@@ -183,7 +181,9 @@ def memory(state: dict[str, Any], name: str, w: Any, value: float = 0) -> Any:
 
 
 def not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:
-    """A ValueError unless these options are numbers that are not negative."""
+    """An error unless these options are numbers that are not negative."""
     for name in names:
+        if not isinstance(group[name], Real):
+            raise TypeError(f"{optimizer}: {name} must be a number, not {type(group[name]).__name__}")
         if not group[name] >= 0:
             raise ValueError(f"{optimizer}: {name} must not be negative, but is {group[name]}")

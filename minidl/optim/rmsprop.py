@@ -64,23 +64,34 @@ class RMSprop(Optimizer):
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1
-        sign, decay, lr = -1 if group["maximize"] else 1, group["weight_decay"], group["lr"]
-        alpha, eps, mu = group["alpha"], group["eps"], group["momentum"]
+        numbers = (
+            -1 if group["maximize"] else 1,
+            group["weight_decay"],
+            group["lr"],
+            group["alpha"],
+            group["eps"],
+        )
         v = memory(state, "square_avg", w)
         a = memory(state, "grad_avg", w) if group["centered"] else None
-        b = memory(state, "momentum_buffer", w) if mu else None
-        if a is None and b is None and fast.rmsprop((w, g, v), (sign, decay, lr, alpha, eps)):
-            return
-        d = descent(w, g, sign, decay)
-        v *= alpha
-        v += (1 - alpha) * d * d
-        if a is not None:
-            a *= alpha
-            a += (1 - alpha) * d
-            v = v - a * a
-        d = d / (namespace(w).sqrt(v) + eps)
-        if b is not None:
-            b *= mu
-            b += d
-            d = b
-        w -= lr * d
+        b = memory(state, "momentum_buffer", w) if group["momentum"] else None
+        if a is not None or b is not None or not fast.rmsprop((w, g, v), numbers):
+            plain_rmsprop(w, g, v, a, b, *map(float, numbers), float(group["momentum"]))
+
+
+def plain_rmsprop(
+    w: Any, g: Any, v: Any, a: Any, b: Any, sign: float, decay: float, lr: float, alpha: float, eps: float, mu: float
+) -> None:
+    """The step in array operations; a is None unless centered, b without momentum."""
+    d = descent(w, g, sign, decay)
+    v *= alpha
+    v += (1 - alpha) * d * d
+    if a is not None:
+        a *= alpha
+        a += (1 - alpha) * d
+        v = v - a * a
+    d = d / (namespace(w).sqrt(v) + eps)
+    if b is not None:
+        b *= mu
+        b += d
+        d = b
+    w -= lr * d

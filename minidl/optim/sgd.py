@@ -63,24 +63,25 @@ class SGD(Optimizer):
         sign = -1 if group["maximize"] else 1
         lr, mu, decay = group["lr"], group["momentum"], group["weight_decay"]
         if not mu:
-            if not fast.sgd((w, g), (sign, decay, lr)):
-                plain_sgd(w, g, sign, decay, lr)
+            numbers = (sign, decay, lr)
+            if not fast.sgd((w, g), numbers):
+                plain_sgd(w, g, *map(float, numbers))
             return
         keep = 1 - group["dampening"] if "momentum_buffer" in state else 1
         b = memory(state, "momentum_buffer", w)
         numbers = (sign, decay, lr, mu, keep, group["nesterov"])
         if not fast.momentum((w, g, b), numbers):
-            plain_momentum(w, g, b, *numbers)
+            plain_momentum(w, g, b, *map(float, numbers))
 
 
-def plain_sgd(w: Any, g: Any, sign: int, decay: float, lr: float) -> None:
+def plain_sgd(w: Any, g: Any, sign: float, decay: float, lr: float) -> None:
     """The step without momentum, in array operations."""
     d = descent(w, g, sign, decay)
     w -= lr * d
 
 
 def plain_momentum(
-    w: Any, g: Any, b: Any, sign: int, decay: float, lr: float, mu: float, keep: float, nesterov: bool
+    w: Any, g: Any, b: Any, sign: float, decay: float, lr: float, mu: float, keep: float, nesterov: float
 ) -> None:
     """The step with momentum, in array operations."""
     d = descent(w, g, sign, decay)
@@ -89,7 +90,7 @@ def plain_momentum(
     w -= lr * (d + mu * b if nesterov else b)
 
 
-def descent(w: Any, g: Any, sign: int, decay: float) -> Any:
+def descent(w: Any, g: Any, sign: float, decay: float) -> Any:
     """The gradient with its sign and the weight decay; a new array unless it is g itself."""
     d = -g if sign < 0 else g
     return d + decay * w if decay else d

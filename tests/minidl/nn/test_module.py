@@ -221,8 +221,10 @@ def test_zeros_in_place_of_gradients_leave_no_graph_and_no_stale_backward():
     net = nn.Linear(1, 1)
     (g,) = minidl.grad((net.weight * net.weight).sum(), [net.weight], create_graph=True)
     net.weight.grad = g
+    before = g.item()
     net.zero_grad(set_to_none=False)
     assert not net.weight.grad.requires_grad
+    assert g.item() == before != 0
 
 
 def test_casts_keep_the_parameters_and_leave_integers_alone():

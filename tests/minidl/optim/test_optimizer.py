@@ -94,9 +94,12 @@ def test_rmsprop_first_step():
 # --- the step ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("number", [float, np.float64])  # NumPy's numbers would widen float32
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("kind", "options"), OPTIONS, ids=IDS)
-def test_compiled_and_plain_steps_give_the_same_bits(kind, options, dtype):
+def test_compiled_and_plain_steps_give_the_same_bits(kind, options, dtype, number):
+    options = {key: number(value) if type(value) is float else value for key, value in options.items()}
+    options.setdefault("lr", number(0.01))
     results = []
     for compiled in (True, False):
         previous = set_compiled(compiled)
@@ -264,6 +267,14 @@ def test_group_errors():
 def test_option_errors(make, text):
     with error(ValueError, text):
         make(parameters())
+
+
+def test_options_are_numbers():
+    with error(TypeError, "SGD: lr must be a number, not str"):
+        SGD(parameters(), lr="0.1")
+    with error(TypeError, "Adam: eps must be a number, not NoneType"):
+        Adam(parameters(), eps=None)
+    assert Adam(parameters(), lr=np.float32(0.5)).param_groups[0]["lr"] == 0.5
 
 
 def test_printed_form():
