@@ -85,10 +85,9 @@ class Adam(Optimizer):
             lr * root / (1 - beta1**t),
             group["eps"] * root,
         )
-        if group["amsgrad"]:
-            plain_adam(w, g, m, v, *map(float, numbers), largest=memory(state, "max_exp_avg_sq", w))
-        elif not fast.adam((w, g, m, v), numbers):
-            plain_adam(w, g, m, v, *map(float, numbers))
+        largest = memory(state, "max_exp_avg_sq", w) if group["amsgrad"] else None
+        if largest is not None or not fast.adam((w, g, m, v), numbers):
+            plain_adam(w, g, m, v, largest, *map(float, numbers))
 
 
 class AdamW(Adam):
@@ -120,6 +119,7 @@ def plain_adam(
     g: Any,
     m: Any,
     v: Any,
+    largest: Any,
     sign: float,
     decay: float,
     shrink: float,
@@ -127,9 +127,8 @@ def plain_adam(
     beta2: float,
     rate: float,
     eps: float,
-    largest: Any = None,
 ) -> None:
-    """The step in array operations; ``rate`` is a_t, ``eps`` is eps sqrt(c2), ``largest`` the array of amsgrad."""
+    """The step in array operations; ``rate`` is a_t, ``eps`` is eps sqrt(c2), ``largest`` the array of amsgrad or None."""
     xp = namespace(w)
     d = descent(w, g, sign, decay)
     m *= beta1

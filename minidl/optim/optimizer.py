@@ -10,8 +10,8 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend import namespace, to_device
-from ..nn.parameter import clear_gradients
 from ..grad_mode import enable_grad
+from ..nn.parameter import clear_gradients
 
 __all__ = ["Optimizer"]
 

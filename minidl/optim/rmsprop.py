@@ -75,11 +75,11 @@ class RMSprop(Optimizer):
         a = memory(state, "grad_avg", w) if group["centered"] else None
         b = memory(state, "momentum_buffer", w) if group["momentum"] else None
         if a is not None or b is not None or not fast.rmsprop((w, g, v), numbers):
-            plain_rmsprop(w, g, v, a, b, *map(float, numbers), float(group["momentum"]))
+            plain_rmsprop(w, g, v, a, b, float(group["momentum"]), *map(float, numbers))
 
 
 def plain_rmsprop(
-    w: Any, g: Any, v: Any, a: Any, b: Any, sign: float, decay: float, lr: float, alpha: float, eps: float, mu: float
+    w: Any, g: Any, v: Any, a: Any, b: Any, mu: float, sign: float, decay: float, lr: float, alpha: float, eps: float
 ) -> None:
     """The step in array operations; a is None unless centered, b without momentum."""
     d = descent(w, g, sign, decay)

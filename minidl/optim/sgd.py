@@ -63,9 +63,8 @@ class SGD(Optimizer):
         sign = -1 if group["maximize"] else 1
         lr, mu, decay = group["lr"], group["momentum"], group["weight_decay"]
         if not mu:
-            numbers = (sign, decay, lr)
-            if not fast.sgd((w, g), numbers):
-                plain_sgd(w, g, *map(float, numbers))
+            if not fast.sgd((w, g), (sign, decay, lr)):
+                plain_sgd(w, g, sign, float(decay), float(lr))
             return
         keep = 1 - group["dampening"] if "momentum_buffer" in state else 1
         b = memory(state, "momentum_buffer", w)
