@@ -128,7 +128,7 @@ def plain_adam(
     rate: float,
     eps: float,
 ) -> None:
-    """The step in array operations; ``rate`` is a_t, ``eps`` is eps sqrt(c2), ``largest`` the array of amsgrad or None."""
+    """The step in array operations: ``rate`` is a_t, ``eps`` eps sqrt(c2), ``largest`` the array of amsgrad or None."""
     xp = namespace(w)
     d = descent(w, g, sign, decay)
     m *= beta1

@@ -162,6 +162,10 @@ def test_without_numba_a_loop_says_no(program, environment):
     assert run(program, **environment) == "False [1.0, 1.0, 1.0]"
 
 
+def test_numba_is_not_imported_before_it_is_needed():
+    assert run("import sys, kernels.cpu.optimizer; print('numba' in sys.modules)") == "False"
+
+
 def test_a_cache_folder_that_cannot_be_used_costs_only_the_cache(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
