@@ -78,7 +78,7 @@ NO_ROW_OF_TENSOR = {
     # what a tensor is, not what is computed with it: test_autograd.py, test_devices.py, test_printing.py
     *("array", "data", "device", "dtype", "grad", "grad_fn", "hooks", "is_leaf", "ndim", "requires_grad", "shape"),
     *("backward", "detach", "register_hook", "requires_grad_", "retain_grad", "version"),
-    *("dim", "is_contiguous", "item", "numel", "numpy", "size", "stride", "tolist", "cuda"),
+    *("dim", "is_contiguous", "item", "numel", "numpy", "size", "stride", "tolist", "cpu", "cuda"),
     *("normal_", "uniform_"),  # random
 }
 
