@@ -30,7 +30,7 @@ class Optimizer:
 
     Raises:
         TypeError: if ``params`` is a single Tensor, or holds anything but Tensors; or if an option is no number.
-        ValueError: if there are no parameters, one comes twice, one is no leaf, or an option is out of range.
+        ValueError: if there are no parameters, one comes twice, is no leaf or read-only, or an option is out of range.
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -69,6 +69,8 @@ class Optimizer:
                 raise ValueError(
                     f"{self._name}: params[{i}] is the result of an operation; only leaves can be optimised"
                 )
+            if not getattr(parameter.array.flags, "writeable", True):  # CuPy has no read-only arrays
+                raise ValueError(f"{self._name}: params[{i}] lies in memory that is read-only")
             if parameter in known:
                 raise ValueError(f"{self._name}: params[{i}] is among the parameters twice")
             known.add(parameter)

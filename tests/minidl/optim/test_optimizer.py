@@ -236,6 +236,10 @@ def test_group_errors():
         SGD([first, second, first])
     with error(ValueError, "SGD: params[0] is among the parameters twice"):
         SGD([{"params": [first]}, {"params": [first]}])
+    fixed = np.ones(2)
+    fixed.flags.writeable = False
+    with error(ValueError, "SGD: params[0] lies in memory that is read-only"):
+        SGD([Parameter(minidl.Tensor(fixed))])
     with error(TypeError, "SGD: a group must be a dictionary with the key 'params'"):
         SGD([{"lr": 1}])
     with error(NotImplementedError, "Optimizer: an Optimizer defines update(w, g, state, group)"):
