@@ -136,7 +136,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: a numpy.ndarray is needed, not {type(array).__name__}")
     as_dtype("from_numpy", array.dtype)
-    return Tensor(np.asarray(array))
+    return Tensor(np.asarray(array).view())  # the graph knows arrays by identity: each tensor has its own
 
 
 # --- filled with one number --------------------------------------------------------------------------------------
