@@ -1062,3 +1062,16 @@ def test_a_failed_pass_keeps_nothing(no_collector):
         z.backward()
     del y, z
     assert array() is None
+
+
+def test_a_factor_over_the_same_memory_is_a_constant_in_gradients_of_gradients():
+    """Several tensors may share their memory, but only the one that was asked for is differentiated."""
+    memory = np.array([3.0], np.float32)
+    x = minidl.from_numpy(memory).requires_grad_()
+    replaced = minidl.tensor([7.0])
+    replaced.data = x
+    for constant in (x.detach(), x.data, replaced, minidl.from_numpy(memory)):
+        (g,) = minidl.grad((x * constant * x).sum(), x, create_graph=True)
+        (second,) = minidl.grad(g.sum(), x)
+        assert g.tolist() == [18.0]
+        assert second.tolist() == [6.0]

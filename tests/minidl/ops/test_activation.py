@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minidl
@@ -34,6 +34,7 @@ def raises(error, text):
 
 
 @every_activation
+@settings(max_examples=25)
 @given(data=st.data())
 def test_gradients_over_shapes(name, data):
     shape = data.draw(st.lists(st.integers(0, 3), max_size=3))

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from broadcasts import broadcasting
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minidl
@@ -49,6 +49,7 @@ def raises(error, text):
 
 
 @every_function
+@settings(max_examples=25)
 @given(data=st.data())
 def test_gradients(name, data):
     low, high = DOMAINS[name]
