@@ -112,6 +112,20 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     return change("masked_fill_", masked_fill, input, mask, value)
 
 
+def assignment(operation: Callable[..., Tensor], in_place: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """x += y and its like: a change in place where nothing is recorded, a new tensor under the old name otherwise.
+
+    So ``w -= lr * w.grad`` within ``no_grad()`` changes the parameter, and ``loss += term`` adds to the graph. (PyTorch
+    records the second in place too, and refuses it for a leaf.)
+    """
+
+    def assign(self: Tensor, other: Tensor | Number) -> Tensor:
+        recorded = is_grad_enabled() and any(isinstance(z, Tensor) and z.requires_grad for z in (self, other))
+        return operation(self, other) if recorded else in_place(self, other)
+
+    return assign
+
+
 # --- new values --------------------------------------------------------------------------------------------------
 
 

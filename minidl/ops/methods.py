@@ -152,6 +152,10 @@ class Methods:
     bool = conversion.boolean
 
     # changes in place
+    __iadd__ = inplace.assignment(arithmetic.add, inplace.add_)
+    __isub__ = inplace.assignment(arithmetic.sub, inplace.sub_)
+    __imul__ = inplace.assignment(arithmetic.mul, inplace.mul_)
+    __itruediv__ = inplace.assignment(arithmetic.div, inplace.div_)
     add_ = inplace.add_
     sub_ = inplace.sub_
     mul_ = inplace.mul_

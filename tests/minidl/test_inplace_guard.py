@@ -256,7 +256,7 @@ def test_replaced_data_is_noticed_by_a_recorded_backward():
         grad(y, x, create_graph=True)
 
 
-def test_augmented_assignment_makes_a_new_tensor():
+def test_a_recorded_assignment_makes_a_new_tensor():
     x = leaf(1, 2)
     y = x
     y += 1.0
@@ -275,7 +275,7 @@ def test_a_training_step_by_hand():
         loss.backward()
         np.testing.assert_allclose(w.grad.array, 2 * w.array)
         with no_grad():
-            w.sub_(w.grad * 0.25)
+            w -= w.grad * 0.25
         w.grad = None
         np.testing.assert_allclose(w.array, np.array([1, 2]) * 0.5 ** (step + 1))
 

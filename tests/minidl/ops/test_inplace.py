@@ -1,5 +1,6 @@
 """Changes in place: the memory changes, the count goes up, an error leaves both as they were, and every error text."""
 
+import operator
 import re
 
 import numpy as np
@@ -141,12 +142,37 @@ def test_the_empty_tensor(name):
     assert x.version == [1]
 
 
-def test_plus_equals_makes_a_new_tensor():
-    x = minidl.ones(2)
-    y = x
-    y += 1
-    assert x.tolist() == [1.0, 1.0]
-    assert y.tolist() == [2.0, 2.0]
+ASSIGNMENTS = {
+    "+=": (operator.iadd, [3.0, 4.0]),
+    "-=": (operator.isub, [-1.0, 0.0]),
+    "*=": (operator.imul, [2.0, 4.0]),
+    "/=": (operator.itruediv, [0.5, 1.0]),
+}
+
+
+@pytest.mark.parametrize(("assign", "expected"), ASSIGNMENTS.values(), ids=ASSIGNMENTS)
+def test_an_assignment_changes_in_place_where_nothing_is_recorded(assign, expected):
+    x, w = minidl.tensor([1.0, 2.0]), minidl.tensor([1.0, 2.0], requires_grad=True)
+    assert assign(x, 2.0) is x
+    assert x.tolist() == expected
+    assert x.version == [1]
+    with minidl.no_grad():
+        assert assign(w, 2.0) is w
+    assert w.tolist() == expected
+    assert w.requires_grad
+    assert w.is_leaf
+
+
+@pytest.mark.parametrize(("assign", "expected"), ASSIGNMENTS.values(), ids=ASSIGNMENTS)
+def test_an_assignment_that_is_recorded_makes_a_new_tensor(assign, expected):
+    x = minidl.tensor([1.0, 2.0], requires_grad=True)
+    y = assign(x, 2.0)
+    assert y is not x
+    assert x.tolist() == [1.0, 2.0]
+    assert y.tolist() == expected
+    total = minidl.zeros(2)
+    total = assign(total, x)
+    assert total.requires_grad
 
 
 # --- arithmetic --------------------------------------------------------------------------------------------------
