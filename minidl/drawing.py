@@ -104,7 +104,7 @@ def paint(
 
     def box(where: tuple[float, float], text: str, colour: str) -> Any:
         style = dict(boxstyle="round,pad=0.35", facecolor=colour, edgecolor="0.35")
-        return axes.text(*where, text, ha="center", va="center", fontsize=10, bbox=style, zorder=2)
+        return axes.text(*where, text, ha="center", va="center", fontsize=10, bbox=style, zorder=1)
 
     drawn = {
         node: box(places[node], labels[node], "#dbe9f6" if isinstance(node, Tensor) else "#fdebd0") for node in places
@@ -112,7 +112,6 @@ def paint(
     last = output.grad_fn
     end = (places[last][0] + 1, places[last][1])
     result = box(end, f"result\n{tuple(output.shape)}", "#dff0d8")
-    figure.canvas.draw()  # only now the boxes know their size, and the arrows can end at their borders
     for start, node in [*edges, (last, None)]:
         source, target = drawn[start], result if node is None else drawn[node]
         axes.annotate(
@@ -120,6 +119,6 @@ def paint(
             xy=target.get_position(),
             xytext=source.get_position(),
             arrowprops=dict(arrow, patchA=source.get_bbox_patch(), patchB=target.get_bbox_patch()),
-            zorder=1,
+            zorder=2,  # after the boxes, which learn their size when they are drawn: the arrows end at their borders
         )
     return figure

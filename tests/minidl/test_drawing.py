@@ -31,6 +31,15 @@ def test_arrows_point_from_the_leaves_to_the_result():
     assert len(set(places.values())) == len(nodes)
 
 
+def test_no_box_hides_the_head_of_an_arrow():
+    """A box learns its size when it is drawn, so it comes before the arrows that end at its border, at any dpi."""
+    texts = draw_graph(small_graph()[1]).axes[0].texts
+    boxes = [text.get_zorder() for text in texts if text.get_bbox_patch()]
+    arrows = [text.get_zorder() for text in texts if hasattr(text, "arrow_patch")]
+    assert len(arrows) == 6
+    assert max(boxes) < min(arrows)
+
+
 def test_png(tmp_path):
     draw_graph(small_graph()[1]).savefig(tmp_path / "graph.png")
     assert (tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
