@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     formulas.add_argument("--complete", action="store_true", help="fail also where a formula has no lesson")
     formulas.add_argument("--fresh", action="store_true", help="run every lesson anew, whatever ran before")
     check = commands.add_parser("check", help="check your solution of a lesson's exercises")
-    check.add_argument("lesson", type=int, metavar="N")
+    check.add_argument("lesson", type=int, metavar="N", help="the number of the lesson")
     check.add_argument("solution", type=Path, nargs="?", help="your Python file; without it: what the tasks are")
     return parser
 
@@ -70,7 +70,9 @@ def _list(lessons: list[Lesson]) -> int:
         print(f"{lesson.number:02d}  {lesson.title:<60} {_duration(lesson.seconds):>7}")
         for line in textwrap.wrap(", ".join(_ranges(lesson.formulas)), 90):
             print(f"      {line}")
-    print(f"{len(lessons)} lessons. Run one: python -m lessons run {lessons[0].number if lessons else 'N'}")
+    first = lessons[0].number if lessons else "N"
+    print(f"{len(lessons)} lessons; below each, the formulas that it reproduces (python -m lessons formulas).")
+    print(f"Run one: python -m lessons run {first}     Its exercises: python -m lessons check {first}")
     return 0
 
 
@@ -156,6 +158,7 @@ def _formulas(lessons: list[Lesson], options: argparse.Namespace) -> int:
 
 
 def _print_ledger(entries: list[Entry]) -> None:
+    print(f"{'formula':<12} {'verdict':<10}  in  {'state':<7}  what lesson 'in' computed")
     for entry in entries:
         lesson = "--" if entry.lesson is None else f"{entry.lesson:02d}"
         figures = entry.formula.summary(entry.figures) if entry.state == "pass" else "; ".join(entry.faults)
@@ -182,13 +185,14 @@ def _as_json(entry: Entry) -> dict[str, object]:
 def _describe(ids: list[str]) -> int:
     for formula in map(find, ids):
         print(f"{formula.id}  {formula.subject} ({formula.kind}, {formula.verdict})")
+        print(f'  {formula.document}, section {formula.section} "{formula.section_zh}" ({formula.section_en})')
         for name in ("meaning", "in_document", "check", "note", "quoted"):
             if text := getattr(formula, name):
                 print(_wrap(f"{name.replace('_', ' ')}: {text}", "  "))
         for name in ("printed", "right", "supplied"):
             for line in getattr(formula, name):
                 print(f"  {name}: {line}")
-        print("  a lesson reports:")
+        print("  a lesson computes:")
         for quantity in formula.shows.values():
             print(_wrap(_ask(formula, quantity), "    "))
     return 0
@@ -225,6 +229,7 @@ def _check(number: int, solution: Path | None, folder: Path) -> int:
         return check(number, solution or Path(), folder)
     for name, function in tasks.items():
         print(f"{name}: {inspect.getdoc(function)}")
+    print(f"Write them into a file of yours, then: python -m lessons check {number} my_solution.py")
     return 0
 
 

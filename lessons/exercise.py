@@ -71,8 +71,8 @@ class Solution:
 def expect(condition: Any, relation: str, **shown: Any) -> None:
     """Says that `relation` must hold; where it does not, the reader sees it with the values in `shown`."""
     if not np.all(condition):
-        values = "".join(f"\n    {name} = {_show(value)}" for name, value in shown.items())
-        raise Wrong(f"{relation} does not hold for{values}" if shown else f"{relation} does not hold")
+        lines = [_aligned(f"    {name} = ", _show(value)) for name, value in shown.items()]
+        raise Wrong("\n".join([f'"{relation}" does not hold' + (" for" if shown else ""), *lines]))
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
@@ -149,12 +149,21 @@ def _load(path: Path, name: str) -> ModuleType:
 
 
 def _arguments(arguments: tuple[Any, ...], named: dict[str, Any]) -> str:
-    return ", ".join([*map(_show, arguments), *(f"{name}={_show(value)}" for name, value in named.items())])
+    shown = [*map(_show, arguments), *(f"{name}={_show(value)}" for name, value in named.items())]
+    return ", ".join(shown).replace("\n", "")
+
+
+def _aligned(name: str, text: str) -> str:
+    """The rows of an array below each other, also behind a name."""
+    return name + text.replace("\n", "\n" + " " * len(name))
 
 
 def _show(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return np.array2string(value, precision=6, separator=", ", threshold=20)
+    if type(value) in (list, tuple):
+        inside = ", ".join(map(_show, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     return f"{value:.10g}" if isinstance(value, float) else repr(value)
 
 

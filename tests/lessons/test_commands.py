@@ -120,7 +120,8 @@ def test_the_list(course, capsys):
         "      D3-4-b, D3-4-j",
         f"04  {'Units':<60}     2 s",
         "      D1-2.1.2-a, D3-4-c..e",
-        "2 lessons. Run one: python -m lessons run 3",
+        "2 lessons; below each, the formulas that it reproduces (python -m lessons formulas).",
+        "Run one: python -m lessons run 3     Its exercises: python -m lessons check 3",
     ]
 
 
@@ -248,7 +249,8 @@ def test_the_ledger(three, capsys):
     assert "D3-4-b       correct     03  pass     relu [0, 3]" in lines
     assert "D3-4-k       convention  05  fail     lesson 05 did not report it" in lines
     assert "D3-4-c       correct     --  missing" in lines
-    assert len(lines) == 119
+    assert lines[0] == "formula      verdict     in  state    what lesson 'in' computed"
+    assert len(lines) == 120
     assert lines[-1] == (
         "118 formulas: 2 reproduced (0 of 42 errata shown to be wrong), 2 failed, 114 without a lesson"
     )
@@ -316,7 +318,7 @@ def test_a_good_run_is_stored_and_a_failed_one_is_not(three, tmp_path, command):
 def test_an_entry_explained(capsys):
     assert main(["formulas", "D3-4-d", "D4-4.1.1-a"]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("D3-4-d  Sigmoid(-3) (example, erratum)\n  meaning: ")
+    assert text.startswith('D3-4-d  Sigmoid(-3) (example, erratum)\n  D3, section 4 "')
     assert "    sigmoid [0.04742587 within 1e-10; not the printed 0.0478]: Sigmoid(-3)\n" in text
     assert "\n  printed: MSE = \\frac{1}{n} \\sum_{i=1}^{n} (y_i - \\hat{y}_i)^2\n" in text
     assert main(["formulas", "D3-4-dd"]) == 1

@@ -67,7 +67,7 @@ def test_a_wrong_solution_sees_the_relation_and_not_the_answer(solve):
     assert output == (
         "hello from my file\n"
         "sigmoid: right\n"
-        "halves: not yet. halves(v) + halves(v) = v does not hold for\n"
+        'halves: not yet. "halves(v) + halves(v) = v" does not hold for\n'
         "    v = [1., 2.]\n"
         "    got = [0.25, 0.5 ]\n"
     )
@@ -104,7 +104,7 @@ def test_a_wrong_solution_sees_the_relation_and_not_the_answer(solve):
         ),
         (
             "def sigmoid(z):\n    return float('nan')\n",
-            "sigmoid: not yet. sigmoid(-z) = 1 - sigmoid(z) does not hold for\n    z = -2\n    got = nan\n",
+            'sigmoid: not yet. "sigmoid(-z) = 1 - sigmoid(z)" does not hold for\n    z = -2\n    got = nan\n',
         ),
     ],
 )
@@ -157,6 +157,7 @@ def test_the_command(tmp_path, capfd):
     assert capfd.readouterr().out == (
         "sigmoid: Write `sigmoid(z)`: the logistic function.\n"
         "halves: Write `halves(v)`: half of every entry of an array.\n"
+        "Write them into a file of yours, then: python -m lessons check 7 my_solution.py\n"
     )
     assert main(["check", "7", str(mine)], tmp_path) == 0
     assert main(["check", "8"], tmp_path) == 1
@@ -182,11 +183,16 @@ def test_expect():
     expect(np.array([True, True]), "for all")
     with pytest.raises(Wrong) as error:
         expect(np.array([True, False]), "for all")
-    assert str(error.value) == "for all does not hold"
+    assert str(error.value) == '"for all" does not hold'
     with pytest.raises(Wrong) as error:
-        expect(False, "a = b", a=1 / 3, b=np.eye(2), c="text")
+        expect(False, "a = b", a=1 / 3, b=np.eye(2), c="text", pair=(np.float64(0.5), [np.zeros(1)]))
     assert str(error.value) == (
-        "a = b does not hold for\n    a = 0.3333333333\n    b = [[1., 0.],\n [0., 1.]]\n    c = 'text'"
+        '"a = b" does not hold for\n'
+        "    a = 0.3333333333\n"
+        "    b = [[1., 0.],\n"
+        "         [0., 1.]]\n"
+        "    c = 'text'\n"
+        "    pair = (0.5, [[0.]])"
     )
 
 
