@@ -533,6 +533,9 @@ def run_backward(
             if wanted is None or leaf in wanted:
                 found[leaf] = finish(leaf, g, leaf in sums.owned or create_graph)
         if wanted is None:
+            found = {leaf: g for leaf, g in found.items() if leaf._requires_grad}  # it may have been taken back
+            for leaf in found:
+                check_grad(leaf)
             for leaf, g in found.items():
                 accumulate(leaf, g, True)
     finally:
@@ -600,11 +603,15 @@ def finish(leaf: Tensor, g: Any, owned: bool) -> Any:
     return g if owned else g.copy()
 
 
+def check_grad(leaf: Tensor) -> None:
+    """What stands in ``grad``, which anyone may set, must be something that a gradient can be added to."""
+    if leaf.grad is not None and leaf.grad.shape != leaf.shape:
+        raise RuntimeError(f"backward: grad has shape {leaf.grad.shape}, but the tensor has shape {leaf.shape}")
+
+
 def accumulate(leaf: Tensor, g: Any, owned: bool) -> None:
     """leaf.grad += g. The buffer becomes the leaf's own if it is ``owned``; otherwise it is copied."""
     old = leaf.grad
-    if old is not None and old.shape != leaf.shape:
-        raise RuntimeError(f"backward: grad has shape {old.shape}, but the tensor has shape {leaf.shape}")
     if isinstance(g, Tensor):  # create_graph: the sum is part of the graph, and the same g may go to several leaves
         leaf.grad = Copy().apply(g) if old is None else old + g
     elif old is None:

@@ -878,6 +878,24 @@ def test_a_hook_that_fails_leaves_every_grad_as_it_was():
     assert y.grad is None
 
 
+def test_a_grad_of_another_shape_is_refused_before_any_other_changes():
+    x, y = leaf(1, 2), leaf(3, 4)
+    for wrong, other in ((x, y), (y, x)):
+        wrong.grad, other.grad = constant(1), constant(5, 5)
+        with raises(RuntimeError, "backward: grad has shape (1,), but the tensor has shape (2,)"):
+            (x * y).sum().backward()
+        assert other.grad.array.tolist() == [5.0, 5.0]
+
+
+def test_a_leaf_that_no_longer_requires_a_gradient_gets_none():
+    x, y = leaf(1, 2), leaf(3, 4)
+    z = (x * y).sum()
+    x.requires_grad_(False)
+    z.backward()
+    assert x.grad is None
+    assert y.grad.array.tolist() == [1.0, 2.0]
+
+
 def test_a_twin_that_fails_restores_the_mode_and_the_node():
     class Broken(Fused):
         def composed(self, x, z):

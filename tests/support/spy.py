@@ -31,6 +31,9 @@ class Spy:
         sources = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor)]
         if function.saves_output and isinstance(result, tuple):
             self.breaches.append(f"{name}: saves_output is for Functions with one output")
+        for array in function.saved:
+            if isinstance(array, np.ndarray) and not any(array is x.array for _, x in sources):
+                self.check_saved(function, array, sources, outputs)
         for k, y in enumerate(outputs):
             if y.requires_grad and y.dtype.kind != "f":
                 self.breaches.append(f"{name}: output {k} is {y.dtype} and requires a gradient")
@@ -38,6 +41,16 @@ class Spy:
                 counted = y.version is x.version
                 if np.shares_memory(x.array, y.array) and not counted:
                     self.breaches.append(f"{name}: output {k} lies in the memory of input {i}, but is_view is not set")
+
+    def check_saved(self, function: Function, array: np.ndarray, sources: list, outputs: tuple) -> None:
+        """Changes in place are looked for in inputs and in a declared output, known by identity: nothing else."""
+        name = type(function).__name__
+        for i, x in sources:
+            if np.shares_memory(array, x.array):
+                self.breaches.append(f"{name}.forward saves a view of input {i}, which is not guarded")
+        for k, y in enumerate(outputs):
+            if np.shares_memory(array, y.array) and not function.saves_output:
+                self.breaches.append(f"{name}.forward saves output {k} without saves_output, so it is not guarded")
 
     def check_backward(self, function: Function, g: Any, before: list, gradients: tuple) -> None:
         name = type(function).__name__
