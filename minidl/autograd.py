@@ -349,6 +349,10 @@ class Function:
             if edge is None or g_input is None:
                 continue
             link, shape = edge
+            if create_graph and not isinstance(g_input, Tensor):
+                raise RuntimeError(
+                    f"{type(self).__name__}.backward: only Tensors can be differentiated again, not arrays"
+                )
             if g_input.shape != shape:
                 g_input = unbroadcast(g_input, shape, type(self).__name__)
             if create_graph:
