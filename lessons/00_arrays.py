@@ -19,6 +19,17 @@ a whole table at once?
 # Two habits run through all lessons. After a claim there is often a line with ``assert``: it says "this is true", and
 # the lesson would stop if it were not. And figures are saved as files; the path is printed.
 #
+# From lesson 02 on, many formulas come from five Chinese documents on large models. We call them D0 to D4:
+#
+# * D0 "大模型的技术优化与市场需求" (Technical optimisation of large models and market demand),
+# * D1 "大模型的技术演进与市场前景" (Technical evolution of large models and market prospects),
+# * D2 "大模型：引领科技革命的核心力量" (Large models: the core force leading the technological revolution),
+# * D3 "大模型：从理论到实践的商业应用" (Large models: from theory to practice in business),
+# * D4 "大模型基础：理论与技术的演进" (Foundations of large models: evolution of theory and technology).
+#
+# Of their 118 formulas, worked numbers, procedures and programs, 42 are wrong in print, often by a sign or a letter.
+# That makes them good company: we take nothing on trust, and find out by calculation.
+#
 # This lesson needs nothing but Python. If you have used NumPy for years, go on to lesson 01, or straight to the
 # exercises.
 
@@ -341,6 +352,8 @@ except ValueError as error:
 # * Slices, reshapes and transposes are views of the same memory. Writing into a view changes the original.
 # * ``A @ B`` sums over the inner axis: (n, m) @ (m, k) gives (n, k). ``*`` works entry by entry.
 # * Tensors of ``minidl`` follow the same rules.
+#
+# Next: a network has many numbers that can be changed. Which way should one change them? Lesson 01 is about slopes.
 #
 # Exercises
 # ---------
