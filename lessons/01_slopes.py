@@ -368,6 +368,8 @@ assert np.allclose(p_t.grad.numpy(), gradient, rtol=0, atol=1e-15)
 # * The gradient collects one slope for each knob and has their shape. It points where f rises fastest.
 # * In a direction d, f changes at the rate :math:`\nabla f \cdot d`.
 #
+# Next: knobs and a needle are there, but no machine between them yet. Lesson 02 builds it.
+#
 # Exercises
 # ---------
 #
