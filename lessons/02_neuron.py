@@ -13,8 +13,8 @@ A neural network is made of very simple parts. What can one of them do, and what
 # -----------------------
 #
 # Shall we go for a walk today? The sun speaks for it, the wind against it, and some people like walking anyway. You
-# weigh the reasons, add them up, and decide. An artificial **unit** (or neuron) does just that. Document D1, section
-# 2.1.2 "前馈神经网络" (Feed-forward neural network), prints
+# weigh the reasons, add them up, and decide. An artificial **unit** (or neuron) does just that. Document D1 (lesson 00
+# has the list of documents), section 2.1.2 "前馈神经网络" (Feed-forward neural network), prints
 #
 # .. math:: z_i = \sum_{j} w_{ij} x_j + b_i
 #
@@ -63,6 +63,10 @@ for value in [-5.0, -1.0, 0.0, 1.0, 5.0]:
 reproduce("D1-3.1.2-b", z=z, a=sigmoid(z))
 
 # %%
+# The last line hands our figures to the **register**, a list of all formulas of the documents with what must be true of
+# each. The formula's name there is D1-3.1.2-b: document D1, section 3.1.2, the second entry. The lesson would stop if a
+# figure were wrong. ``python -m lessons formulas D1-3.1.2-b`` shows the entry.
+#
 # What one unit can say
 # ---------------------
 #
@@ -84,6 +88,9 @@ print("inputs            ", questions.astype(int).tolist())
 print("at least one      ", at_least_one.round(2))
 print("both              ", both.round(2))
 print("first, not second ", first_not_second.round(2))
+assert ((at_least_one > 0.5) == [False, True, True, True]).all()
+assert ((both > 0.5) == [False, False, False, True]).all()
+assert ((first_not_second > 0.5) == [False, False, True, False]).all()
 
 # %%
 # The first two units differ only in their bias: it is the height of the hurdle. But no weights and bias exist for
@@ -182,9 +189,9 @@ weights = [rng.normal(size=(n_out, n_in)) for n_in, n_out in pairwise(widths)]
 biases = [rng.normal(size=n_out) for n_out in widths[1:]]
 
 
-def by_layers(x, activation=sigmoid):
+def by_layers(x):
     for W, b in zip(weights, biases, strict=True):
-        x = activation(W @ x + b)
+        x = sigmoid(W @ x + b)
     return x
 
 
@@ -317,7 +324,7 @@ save_figure(fig, "circle")
 # %%
 # But look at the price. Each step evaluated the network 50 times, twice for each of 25 numbers. A language model has a
 # billion numbers and more, and would need billions of evaluations for a single step. Lessons 07 to 09 find all slopes
-# at once, for the price of about two evaluations. That is backpropagation.
+# at once, for the price of about three evaluations. That is backpropagation.
 #
 # The engine does the same
 # ------------------------
@@ -349,8 +356,11 @@ assert sum(parameter.numel() for parameter in network.parameters()) == 25
 #   :math:`a_i = \sigma(z_i)`. The index i receives, j sends.
 # * A single unit draws one straight line.
 # * A layer is a matrix: :math:`z = W x + b`, and for many examples :math:`Z = X W^T + b`.
-# * Layers behind each other can draw any shape, but only with a curve between them; without, they collapse into one.
+# * Layers behind each other can do what one line cannot, but only with a curve between them; without it, they collapse
+#   into one layer.
 # * A model has five components: input layer, hidden layers, output layer, loss function and optimiser.
+#
+# Next: why just this curve? Lesson 03 compares it with others.
 #
 # Exercises
 # ---------
