@@ -84,6 +84,7 @@ def central(f, value, epsilon=1e-5):
 
 z = np.linspace(-5, 5, 201)
 away = z[np.abs(z) > 0.01]
+assert np.isclose(central(relu, 0.0), 0.5)  # the judge's opinion at the kink
 relu_slope_error = np.abs(relu_slope(away) - central(relu, away)).max()
 
 reproduce("D1-2.1.2-c", f=relu(np.array([-2.0, 3.0])), at_zero=relu_slope(0.0))
@@ -257,7 +258,8 @@ def stable_tanh(z):
 
 
 extreme = np.array([-1000.0, -40.0, 0.0, 40.0, 1000.0])
-print("stable:    ", stable_tanh(extreme), stable_sigmoid(extreme))
+for name, stable in [("tanh", stable_tanh), ("sigmoid", stable_sigmoid)]:
+    print(f"stable {name} at -1000, -40, 0, 40, 1000:", ", ".join(f"{a:.2g}" for a in stable(extreme)))
 assert np.allclose(stable_sigmoid(z), sigmoid(z), rtol=1e-14, atol=0)
 assert np.allclose(stable_tanh(z), np.tanh(z), rtol=0, atol=1e-15)
 
@@ -302,8 +304,8 @@ reproduce(
 
 fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
 positions = np.arange(3)
-ax.bar(positions - 0.2, stable_tanh(scores), width=0.4, color="tab:red", label="tanh: sums to 0.76")
-ax.bar(positions + 0.2, softmax(scores), width=0.4, color="tab:green", label="softmax: sums to 1")
+for shift, name, f, colour in [(-0.2, "tanh", stable_tanh, "tab:red"), (0.2, "softmax", softmax, "tab:green")]:
+    ax.bar(positions + shift, f(scores), width=0.4, color=colour, label=f"{name}: sums to {f(scores).sum():.3g}")
 ax.axhline(0, color="black", linewidth=0.8)
 ax.set(xticks=positions, xticklabels=["cat, score 1", "dog, score 2", "bird, score -2"], title="Probabilities?")
 ax.legend()
@@ -360,7 +362,7 @@ for engine, ours, slope in curves:
     assert np.allclose(a_t.detach().numpy(), ours(z), rtol=0, atol=1e-15)
     assert np.allclose(z_t.grad.numpy(), slope(z), rtol=0, atol=1e-14)
 
-print("engine:", minidl.tanh(minidl.tensor(extreme)), minidl.softmax(minidl.tensor(scores), dim=0))
+assert np.array_equal(minidl.tanh(minidl.tensor(extreme)).numpy(), stable_tanh(extreme))
 assert np.allclose(minidl.softmax(minidl.tensor(scores), dim=0).numpy(), softmax(scores), rtol=0, atol=1e-15)
 
 # %%
@@ -374,6 +376,8 @@ assert np.allclose(minidl.softmax(minidl.tensor(scores), dim=0).numpy(), softmax
 # * The documents' formulas are right. Three worked examples of D3 are not, nor is tanh as an output for many classes.
 # * Take :math:`e` to negative powers only, and nothing overflows.
 # * The slope of softmax: :math:`\partial p_i/\partial z_j = p_i([i = j] - p_j)`.
+#
+# Next: the network answers. Lesson 04 asks how wrong the answer is.
 #
 # Exercises
 # ---------
