@@ -160,10 +160,9 @@ reproduce("D3-4-j", loss=confident)
 # truth.
 #
 # Could we not use the squared error for probabilities as well? We could, but look at the picture. On the left, the
-# squared error of an utterly wrong answer is never more than 1, so that it pays to be wrong boldly. On the right, both
-# are drawn against z, the number that goes into the sigmoid. There the squared error is flat where the answer is
-# worst: no slope, no learning. The cross-entropy keeps falling like a straight line with slope -1. Lesson 07 will find
-# out why.
+# squared error is never more than 1, however sure the model was of something wrong. On the right, both are drawn
+# against z, the number that goes into the sigmoid. There the squared error is flat where the answer is worst: no slope,
+# no learning. The cross-entropy is like a straight line there, with slope -1. Lesson 07 will find out why.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 belief = np.linspace(0.005, 1, 400)
@@ -275,7 +274,7 @@ place = np.arange(4)
 for ax, answers, name in zip(axes, [y_hat, always_yes], ["the document's answers", "always yes"], strict=True):
     ax.bar(place - 0.2, printed_terms(y, answers), 0.4, color="tab:red", label="as printed")
     ax.bar(place + 0.2, right_terms(y, answers), 0.4, color="tab:green", label=r"with the $1 - y$ terms")
-    ax.set_xticks(place, [f"label {l:.0f}\nsays {p:g}" for l, p in zip(y, answers, strict=True)])
+    ax.set_xticks(place, [f"label {l:.0f}\nsays\n{p:g}" for l, p in zip(y, answers, strict=True)])
     ax.set(ylabel="contribution to the loss", title=name)
 axes[0].legend()
 save_figure(fig, "free_of_charge")
@@ -332,18 +331,18 @@ reproduce("D4-4.1.2-a", loss=loss, gradient_error=np.abs(by_hand - measured).max
 # On paper we are done. A computer has one more objection. The softmax of lesson 03 cannot overflow, but where one score
 # is far below another, it rounds to 0; and :math:`-\log 0` is infinite. Scores that far apart are not rare in a network
 # that trains badly, and it is just then that we need a useful loss. The cure is to apply the formula above directly,
-# :math:`L = \log \sum_k e^{z_k} - \sum_i y_i z_i`, with a little algebra for its first term. For any number m,
+# :math:`L = \log \sum_k e^{z_k} - \sum_i y_i z_i`, with a little algebra for its first term. For any number s,
 #
 # .. math::
-#    \log \sum_k e^{z_k} = \log \left( e^{m} \sum_k e^{z_k - m} \right) = m + \log \sum_k e^{z_k - m} .
+#    \log \sum_k e^{z_k} = \log \left( e^{s} \sum_k e^{z_k - s} \right) = s + \log \sum_k e^{z_k - s} .
 #
-# Take the largest score for m. Then the largest exponent is 0, and the sum lies between 1 and the number of classes:
+# Take the largest score for s. Then the largest exponent is 0, and the sum lies between 1 and the number of classes:
 # its logarithm is harmless. This is the **log-sum-exp** trick.
 
 
 def log_sum_exp(z):
-    m = np.max(z)
-    return m + np.log(np.sum(np.exp(z - m)))
+    s = np.max(z)
+    return s + np.log(np.sum(np.exp(z - s)))
 
 
 def loss_of_scores(y, z):
@@ -394,6 +393,8 @@ assert yes.item() == 800
 #   yes-or-no examples, it needs :math:`(1 - y_i) \log (1 - \hat y_i)`, or half of them are free of charge.
 # * Softmax with cross-entropy has the slope :math:`\hat y - y` in each score.
 # * Compute it from the scores with log-sum-exp, never through rounded probabilities.
+#
+# Next: we can say how wrong an answer is. Lesson 05 makes it less wrong, step by step.
 #
 # Exercises
 # ---------
