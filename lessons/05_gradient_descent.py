@@ -329,6 +329,8 @@ assert np.allclose(theta.detach().numpy(), path[-1], rtol=0, atol=1e-12)
 # * Below :math:`2 / \lambda` for the largest curvature the loss falls, above it explodes; the smallest curvature
 #   decides how long it takes. Centred inputs make the valley rounder.
 #
+# Next: every step looked at all examples. What if there are a million? Lesson 06 takes a few at a time.
+#
 # Exercises
 # ---------
 #
