@@ -184,7 +184,8 @@ reproduce(
 # ----------------------------------------
 #
 # The mean of m draws scatters around the true gradient. Let :math:`\sigma` be the scatter (the standard deviation) of
-# single gradients. If the draws know nothing of each other, their variances add up, the mean divides by m, and so
+# single gradients (it has nothing to do with the sigmoid). If the draws know nothing of each other, their variances add
+# up, the mean divides by m, and so
 #
 # .. math:: \text{scatter of the mean of } m = \frac{\sigma}{\sqrt{m}} .
 #
@@ -284,7 +285,7 @@ for_rate = {}
 for rate in (0.08, 0.04, 0.02):
     heights = train(1, lambda epoch, rate=rate: rate)[1]
     for_rate[rate] = heights[len(heights) // 2 :].mean()  # the second half: the way down is over
-print("mean height of the dance:", {rate: f"{height:.5f}" for rate, height in for_rate.items()})
+print("mean height of the dance:", ", ".join(f"{height:.5f} with alpha {rate}" for rate, height in for_rate.items()))
 assert 1.5 < for_rate[0.08] / for_rate[0.04] < 3
 assert 1.5 < for_rate[0.04] / for_rate[0.02] < 3
 
@@ -313,9 +314,10 @@ print(f"32 examples one by one take {one_by_one / together:.0f} times as long as
 # -----------
 #
 # The document says of the batch method that it converges slowly (it lists this among the advantages, surely a slip)
-# and that it avoids local minima better, while the stochastic method may end in one; and in section 3.2.3
-# "算法性能分析" (Analysis of performance) that in theory the batch method finds the global minimum. The loss of our
-# line has a single valley, and there that is true. Let us try one with two,
+# and that it avoids local minima better, while the stochastic method may end in one. Section 3.2.3 "算法性能分析"
+# (Analysis of performance) adds that in theory the batch method finds the global minimum, though it may end in a local
+# one; the other two may, too, with less risk for larger batches. The loss of our line has a single valley, and all of
+# them find its bottom. Let us try a loss with two valleys,
 #
 # .. math:: E(w) = (w^2 - 1)^2 + 0.3\, w ,
 #
@@ -341,9 +343,9 @@ assert np.all(batch_w > 0)
 assert np.mean(stochastic_w < 0) > 0.5
 
 # %%
-# It is the other way round. Without chance one ends in the valley where one began, always. Noise shakes some walkers
-# over the ridge, and more of them out of the shallow valley than out of the deep one. This is no guarantee, and a
-# smaller :math:`\alpha` shakes less. But the global minimum is promised to nobody, unless the loss has only one valley.
+# Here it is the other way round. Without chance one ends in the valley where one began. Noise shakes some walkers over
+# the ridge, and more of them out of the shallow valley than out of the deep one. This is no guarantee, and a smaller
+# :math:`\alpha` shakes less. But the global minimum is promised to nobody, unless the loss has only one valley.
 #
 # The engine does the same
 # ------------------------
@@ -376,7 +378,9 @@ assert np.allclose(parameters.detach().numpy(), theta, rtol=0, atol=1e-12)
 # * Use the mean over the examples: with the sum, the learning rate depends on their number.
 # * A random example's gradient is right on average. The scatter of m of them is :math:`\sigma / \sqrt m`.
 # * Small batches are fast at first and never settle with a constant :math:`\alpha`; lower it towards the end.
-# * Noise may lead out of a shallow valley. The exact gradient never does.
+# * Noise may lead out of a shallow valley. With the exact gradient and short steps one stays in it.
+#
+# Next: so far, slopes were easy to derive or were measured. Lesson 07 derives them for a unit of a network.
 #
 # Exercises
 # ---------
