@@ -49,17 +49,17 @@ print(f"the unit says {sigmoid(w * x + b):.6f}, the label is {y}, the error is E
 # ------------------------
 #
 # Move w by a tiny amount. What happens to E? Nothing happens directly: w changes z, z changes :math:`\hat y`, and
-# :math:`\hat y` changes E. If z moves 1.5 times as far as w, :math:`\hat y` 0.2 times as far as z, and E by -0.27
-# times that, then E moves :math:`-0.27 \cdot 0.2 \cdot 1.5` times as far as w. Rates of change along a chain multiply.
-# This is the chain rule, and it is all that backpropagation knows:
+# :math:`\hat y` changes E. Suppose that z moves 1.5 times as far as w, that :math:`\hat y` moves 0.2 times as far as z,
+# and that E moves -0.27 times as far as :math:`\hat y`. Then E moves :math:`-0.27 \cdot 0.2 \cdot 1.5` times as far as
+# w. Rates along a chain multiply. This is the chain rule of lesson 01, and it is all that backpropagation knows:
 #
 # .. math::
 #    \frac{\partial E}{\partial w}
 #    = \frac{\partial E}{\partial \hat y} \cdot \frac{\partial \hat y}{\partial z} \cdot \frac{\partial z}{\partial w}
 #
-# The three rates, one after the other. For the last of them, :math:`\hat y` appears as :math:`-\hat y` inside the
-# square, and that minus sign comes out in front: the derivative of :math:`\frac12 (y - \hat y)^2` by :math:`\hat y` is
-# :math:`-(y - \hat y) = \hat y - y`.
+# The first of the three rates has a minus sign to be careful with: :math:`\hat y` appears as :math:`-\hat y` inside the
+# square, so the derivative of :math:`\frac12 (y - \hat y)^2` by :math:`\hat y` is
+# :math:`-(y - \hat y) = \hat y - y` (lesson 04).
 
 z = w * x + b
 y_hat = sigmoid(z)
@@ -247,8 +247,8 @@ assert abs(b_tensor.grad.item() - (a - y)) < 1e-15
 # * A general rule keeps :math:`\partial E/\partial \hat y`; only for a particular loss may it be replaced.
 # * For the sigmoid with the binary cross-entropy, :math:`\partial E/\partial z = \hat y - y`, and each weight gets that
 #   times its own input.
-# * The rule works for units whose output meets the loss directly. The document has none for the others; that is
-#   lesson 08.
+#
+# Next: this works for units whose output meets the loss directly. D1 has no rule for the others; lesson 08 finds it.
 #
 # Exercises
 # ---------
