@@ -249,14 +249,14 @@ assert agrees_with_engine(minidl.optim.RMSprop, walk(rmsprop, ravine, start, 60,
 #
 # Document D0 lists three methods in section 1.3.1 "优化算法" (Optimisation algorithms) and says of **Adam** that it
 # "结合了SGD和动量", combines SGD and momentum. There is no formula. SGD and momentum together are what we had above, so
-# let us take the sentence by its word, and see how it compares with Adam as it was published (Kingma and Ba 2015):
+# let us take the sentence at its word, and see how it compares with Adam as it was published (Kingma and Ba 2015):
 #
 # .. math::
 #    m_t &= \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2 \\
 #    w_t &= w_{t-1} - \alpha\, \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}
 #
 # The first average, m, is a kind of momentum; the second, v, is that of RMSprop. Here :math:`\alpha` is the learning
-# rate; as a rule :math:`\beta_1 = 0.9`, :math:`\beta_2 = 0.999`.
+# rate, the eta of the code; as a rule :math:`\beta_1 = 0.9`, :math:`\beta_2 = 0.999`.
 #
 # And the two divisions? They repair the beginning. Under a constant gradient g an average that starts at zero is
 # :math:`m_1 = (1 - \beta) g`, then :math:`m_2 = \beta (1 - \beta) g + (1 - \beta) g = (1 - \beta^2) g`, and in general
