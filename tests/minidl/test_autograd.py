@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import Function, Tensor, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from minidl import Function, Tensor, autograd, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 
 
 def leaf(*values, dtype=np.float64):
@@ -530,6 +530,19 @@ def test_a_twin_keeps_the_gradients_of_one_tensor_as_two_inputs_apart():
     assert (first.array, second.array) == (27.0, 18.0)
 
 
+def test_a_twin_does_not_walk_beyond_its_own_inputs(monkeypatch):
+    """Otherwise n fused nodes in a row would cost n^2."""
+    seen = []
+    reachable = autograd.reachable
+    monkeypatch.setattr(autograd, "reachable", lambda *args: seen.append(nodes := reachable(*args)) or nodes)
+    x = y = leaf(1, 1)
+    for _ in range(50):
+        y = Fused().apply(y, x)
+    grad(y.sum(), x, create_graph=True)
+    assert len(seen) == 51
+    assert sum(map(len, seen)) < 50 * 10
+
+
 def test_a_twin_leaves_constants_alone():
     x, z = constant(3), leaf(5)
     (g,) = grad(Fused().apply(x, z), z, constant(1), create_graph=True)
@@ -841,6 +854,24 @@ def test_retain_grad_keeps_the_gradient_of_an_interior_tensor():
     assert y.grad.array.tolist() == [8.0, 16.0]
     assert x.grad.array.tolist() == [16.0, 32.0]
     assert (x * 2.0).grad is None
+
+
+def test_a_retained_gradient_has_memory_of_its_own():
+    x, g = leaf(1, 2), constant(1, 1)
+    y = x * 2.0
+    y.retain_grad()
+    y.backward(g, retain_graph=True)
+    y.backward(g)
+    assert y.grad.array.tolist() == [2.0, 2.0]
+    assert g.array.tolist() == [1.0, 1.0]
+
+
+def test_hooks_of_leaves_that_nobody_asked_for_do_not_run():
+    x, y = leaf(1, 2), leaf(3, 4)
+    seen = []
+    y.register_hook(seen.append)
+    grad((x * y).sum(), x)
+    assert seen == []
 
 
 # --- errors on the way -------------------------------------------------------------------------------------------

@@ -220,6 +220,16 @@ def test_a_recorded_backward_checks_what_was_saved():
         grad(y, x, create_graph=True)
 
 
+def test_a_gradient_that_grows_counts_as_changed():
+    """A second pass adds to x.grad in place; a graph that was built on the old sum must not go on."""
+    x, w = leaf(1, 2), leaf(5, 6)
+    (x * x).sum().backward()
+    y = (w * x.grad).sum()
+    (x * x).sum().backward()
+    with changed("Mul", "its input 1"):
+        y.backward()
+
+
 def test_a_twin_needs_all_of_its_inputs():
     x, z = leaf(1, 2), constant(3, 4)
     plain = Fused().apply(x, z).sum()
