@@ -177,8 +177,10 @@ reproduce(
 # The third step of the document, "计算梯度" (Compute the gradients), prints
 #
 # .. math::
+#    \begin{aligned}
 #    \nabla_{W_2} L &= (y - \hat y) \cdot h_1  &\quad  \nabla_{b_2} L &= (y - \hat y) \\
 #    \nabla_{W_1} L &= \sigma'(h_1) \cdot (y - \hat y) \cdot X  &  \nabla_{b_1} L &= \sigma'(h_1) \cdot (y - \hat y)
+#    \end{aligned} \qquad\text{(as printed)}
 #
 # We evaluate them as they stand. Since the letters are used both ways, we also give the hidden layer a second chance,
 # with :math:`y` as the output and :math:`\hat y` as the label, which turns every sign round.
@@ -248,9 +250,11 @@ reproduce("D4-4.3.1-b", h_1=h_1, output=y_hat, matrix_error=matrix_error)
 # is what the document's gradients lack. With it,
 #
 # .. math::
+#    \begin{aligned}
 #    \nabla_{W_2} L &= (\hat y - y)\, h_1^T  &\quad  \nabla_{b_2} L &= \hat y - y \\
 #    \delta_1 &= \left(W_2^T (\hat y - y)\right) \odot h_1 \odot (1 - h_1) && \\
 #    \nabla_{W_1} L &= \delta_1 X^T  &  \nabla_{b_1} L &= \delta_1
+#    \end{aligned}
 #
 # where :math:`\odot` multiplies element by element, and a column times a row, such as :math:`\delta_1 X^T`, is the
 # table of all products: entry (i, j) is :math:`\delta_{1,i} x_j`. (:math:`\delta_1` is the ``d_z_1`` from above.)
@@ -268,28 +272,28 @@ def loss(W_1, B_1, W_2, B_2, X, Y):
     return -np.sum(Y * np.log(Y_hat) + (1 - Y) * np.log(1 - Y_hat))
 
 
-def measure(parameters, which):
-    """Central differences for every entry of one of the four parameters."""
+def measure(f, parameters, which):
+    """Central differences of f(parameters) for every entry of one of the four parameters."""
     slopes = np.zeros_like(parameters[which])
     for index in np.ndindex(slopes.shape):
 
-        def loss_with(value, index=index):
+        def f_with(value, index=index):
             moved = [p.copy() for p in parameters]
             moved[which][index] = value
-            return loss(*moved, X, Y)
+            return f(moved)
 
-        slopes[index] = central(loss_with, parameters[which][index])
+        slopes[index] = central(f_with, parameters[which][index])
     return slopes
 
 
 parameters = [W_1, B_1, W_2, B_2]
 error = {
-    name: np.abs(by_hand - measure(parameters, which)).max()
+    name: np.abs(by_hand - measure(lambda p: loss(*p, X, Y), parameters, which)).max()
     for which, (name, by_hand) in enumerate(
         zip(["w_1", "b_1", "w_2", "b_2"], gradients(*parameters, X, Y), strict=True)
     )
 }
-print("largest difference from central differences:", {name: f"{value:.1e}" for name, value in error.items()})
+print("largest difference from central differences:", ", ".join(f"{name} {value:.1e}" for name, value in error.items()))
 
 reproduce("D4-4.3.1-d", measured=measured["w_2"], right=d_w_2, printed=printed["w_2"], network_error=error["w_2"])
 reproduce("D4-4.3.1-e", measured=measured["b_2"], right=d_b_2, printed=printed["b_2"], network_error=error["b_2"])
@@ -445,9 +449,9 @@ left.legend()
 axis = np.linspace(-0.5, 1.5, 101)
 plane = np.array([[forward(*learned, np.array([u, v]))[1][0] for u in axis] for v in axis])
 image = right.imshow(plane, extent=(-0.5, 1.5, -0.5, 1.5), origin="lower", cmap="RdBu_r", vmin=0, vmax=1)
-for X, Y in zip(xor_X, xor_Y, strict=True):
-    right.text(*X, f"{Y[0]:.0f}", color="white", fontsize=16, ha="center", va="center")
-right.set(xlabel="$x_1$", ylabel="$x_2$", title="What the network answers; the digits are the labels")
+for corner, label in zip(xor_X, xor_Y, strict=True):
+    right.text(*corner, f"{label[0]:.0f}", color="white", fontsize=16, ha="center", va="center")
+right.set(xlabel="$x_1$", ylabel="$x_2$", title="What the network answers; in white, the labels")
 fig.colorbar(image, ax=right, label=r"$\hat{y}$")
 save_figure(fig, "exclusive_or")
 
@@ -455,22 +459,7 @@ save_figure(fig, "exclusive_or")
 # The first step of that training also serves as a record of the four steps as the document lists them.
 
 first = mean_gradients(gradients, start)
-
-
-def measure_xor(which):
-    slopes = np.zeros_like(start[which])
-    for index in np.ndindex(slopes.shape):
-
-        def loss_with(value, index=index):
-            moved = [p.copy() for p in start]
-            moved[which][index] = value
-            return mean_loss(moved)
-
-        slopes[index] = central(loss_with, start[which][index])
-    return slopes
-
-
-gradient_error = max(np.abs(first[which] - measure_xor(which)).max() for which in range(4))
+gradient_error = max(np.abs(first[which] - measure(mean_loss, start, which)).max() for which in range(4))
 reproduce("D4-4.3-a", gradient_error=gradient_error, loss=losses[0], loss_new=losses[1])
 
 # %%
@@ -507,9 +496,12 @@ for tensor, by_hand in zip(tensors, gradients(W_1, B_1, W_2, B_2, X, Y), strict=
 #   :math:`\delta_1 = (W_2^T \delta_2) \odot \sigma'(z_1)`.
 # * The gradient of a weight is the error at its end times the value at its start:
 #   :math:`\nabla_{W_1} L = \delta_1 X^T`.
-# * The document has the sign of :math:`\hat y - y` wrong, leaves out :math:`W_2^T`, takes :math:`\sigma'` at
-#   :math:`h_1` instead of :math:`z_1`, prints rows where matrices are needed, and a loss without a label.
+# * The document has the sign of :math:`\hat y - y` wrong (if y is the label, as it was a page before), leaves out
+#   :math:`W_2^T`, takes :math:`\sigma'` at :math:`h_1` instead of :math:`z_1`, prints rows where matrices are needed,
+#   and a loss without a label.
 # * Central differences found all of this without any calculus. Never trust a gradient that has not met them.
+#
+# Next: one hidden layer is done. Lesson 09 has the rules for any number of them.
 #
 # Exercises
 # ---------
