@@ -15,11 +15,11 @@ Lesson 08 solved one network. What are the rules that carry a gradient through a
 # Document D3, section 4 "数学模型和公式 & 详细讲解 & 举例说明" (Mathematical models, explanation, examples), numbers
 # its layers :math:`l = 1, \dots, L`. A layer takes the values :math:`a_{l-1}` of the layer before, forms
 # :math:`z_l = W_l a_{l-1} + b_l`, and puts out :math:`a_l = g(z_l)` with an activation g. The same letter L also
-# stands for the loss; where both occur we write the number of the last layer out.
+# stands for the loss: in :math:`\partial L/\partial a_L` the first L is the loss, the second the last layer.
 #
-# The document prints four rules for the way back. Each of them comes with a words-only explanation, and each of them
-# is wrong in another way, so this lesson takes them one at a time: what must be true, what is printed, and a small
-# example on which the two differ.
+# The document prints four rules for the way back, each with a sentence of explanation. Each of them is wrong in another
+# way, so this lesson takes them one at a time: what must be true, what is printed, and a small example on which the two
+# differ.
 
 from itertools import pairwise
 
@@ -119,7 +119,7 @@ dz_2_da_1 = w_2
 dz_3_da_1 = w_3 * (1 - np.tanh(z_2) ** 2) * dz_2_da_1
 dz_4_da_1 = w_4 * (1 - np.tanh(z_3) ** 2) * dz_3_da_1
 terms = [dL_dz_2 * dz_2_da_1, dL_dz_3 * dz_3_da_1, dL_dz_4 * dz_4_da_1]
-print("the three terms of the printed sum:", [f"{term:.6f}" for term in terms])
+print("the three terms of the printed sum:", ", ".join(f"{term:.6f}" for term in terms))
 
 # %%
 # All three terms are equal: each is the whole effect, seen from another place along the only path there is. The
@@ -198,7 +198,7 @@ reproduce("D3-4-p", measured=measured_b, right=dL_db, printed_previous=previous,
 # for every example from w, b and the input, and has another value, and another derivative, for each.
 
 dL_dz_of = [(sigmoid(w * a + b) - y) * sigmoid(w * a + b) * (1 - sigmoid(w * a + b)) for a in (a_j, -2.0)]
-print("dL/dz of one unit for two examples:", [f"{value:.6f}" for value in dL_dz_of])
+print("dL/dz of one unit for two examples:", ", ".join(f"{value:.6f}" for value in dL_dz_of))
 reproduce(
     "D3-4-q",
     parameters=len([w, b]),
@@ -285,24 +285,45 @@ differences = [
 print(f"{len(differences)} weights: largest difference from central differences {max(differences):.1e}")
 assert max(differences) < 1e-9
 
-weights = [minidl.tensor(W_l, requires_grad=True) for W_l in W]
+weights, biases = ([minidl.tensor(p, requires_grad=True) for p in parameters] for parameters in (W, B))
 answer = minidl.tensor(x)
-for W_l, b_l in zip(weights, B, strict=True):
-    answer = (W_l @ answer + minidl.tensor(b_l)).tanh()
+for W_l, b_l in zip(weights, biases, strict=True):
+    answer = (W_l @ answer + b_l).tanh()
 difference = answer - minidl.tensor(label)
 ((difference * difference).sum() / 2).backward()
-assert all(np.allclose(W_l.grad.numpy(), g, rtol=0, atol=1e-15) for W_l, g in zip(weights, gradients_W, strict=True))
+for parameter, by_hand in zip(weights + biases, gradients_W + gradients_B, strict=True):
+    assert np.allclose(parameter.grad.numpy(), by_hand, rtol=0, atol=1e-15)
 
 # %%
-# How much would the printed sum of rule 2 have spoilt? In a deep chain, the factor by which it is too large is the
-# number of layers behind, so the layers near the input, which are the hardest to train anyway, suffer most.
+# How much would the printed sum of rule 2 have spoilt? In a chain with one unit in each layer, the factor by which it
+# is too large is the number of layers behind. So the layers near the input suffer most. Here are chains of up to twenty
+# layers with tanh and random weights.
+
+
+def printed_over_true(w, a=0.4):
+    """The printed sum for the input of a chain with the weights w, divided by the true gradient."""
+    slopes, dz_da = [], []
+    rate = 1.0  # of what enters the layer, with the input of the chain
+    for w_l in w:
+        dz_da.append(rate * w_l)
+        a = np.tanh(w_l * a)
+        slopes.append(1 - a**2)
+        rate = dz_da[-1] * slopes[-1]
+    dL_dz = [(a - 1) * slopes[-1]]  # the loss is (a - 1)^2 / 2
+    for l in reversed(range(len(w) - 1)):
+        dL_dz.insert(0, dL_dz[0] * w[l + 1] * slopes[l])
+    return np.dot(dL_dz, dz_da) / (dL_dz[0] * w[0])
+
 
 behind = np.arange(1, 21)
+ratios = [printed_over_true(rng.normal(size=layers)) for layers in behind]
+assert np.allclose(ratios, behind, rtol=1e-12)
+
 fig, ax = plt.subplots(layout="constrained")
-ax.plot(behind, np.ones(20), "o-", color="tab:green", label="rule 2: the next layer")
-ax.plot(behind, behind, "o-", color="tab:red", label="as printed: all later layers")
-ax.set(xlabel="layers behind", ylabel="gradient, as a multiple of the true one", xticks=behind[1::2])
-ax.set_title("A linear chain with unit weights")
+ax.axhline(1, color="tab:green", label="rule 2: the next layer")
+ax.plot(behind, ratios, "o-", color="tab:red", label="as printed: all later layers")
+ax.set(xlabel="layers behind", ylabel="gradient, as a multiple of the true one", xticks=behind[1::2], ylim=(0, None))
+ax.set_title("Chains of tanh units with random weights")
 ax.legend()
 save_figure(fig, "counted_twice")
 
@@ -315,8 +336,10 @@ save_figure(fig, "counted_twice")
 # * To the parameters: :math:`\partial L/\partial W = \partial L/\partial z\; a^T` with the values *before* the layer,
 #   and :math:`\partial L/\partial b = \partial L/\partial z`.
 # * Only parameters are moved. :math:`\partial L/\partial z` is a means to an end.
-# * These rules, applied from the last layer to the first, cost about as much as the forward pass. Central differences
-#   cost two forward passes for every single weight.
+# * These rules, applied from the last layer to the first, cost about twice as much as the forward pass, for all weights
+#   together. Central differences cost two forward passes for every single weight.
+#
+# Next: the rules never change. So a program can apply them; lesson 10 writes it.
 #
 # Exercises
 # ---------
