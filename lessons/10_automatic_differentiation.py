@@ -70,7 +70,6 @@ assert b.grad == 3.0
 
 x = Number(1.0)
 y = x
-visits = 0
 for _ in range(10):
     y = y + y
 
@@ -95,7 +94,8 @@ assert count_paths(y) == 2**10
 #
 # With arrays, a slope is no longer a single number. But we never need the slope by itself: we only need to know how to
 # turn the rate of the result, g, which has the shape of the result, into the rate of an input, which has the shape of
-# that input. So instead of a slope we note a **rule**, a small function of g. Lesson 08 had the two interesting ones:
+# that input. So instead of a slope we note a **rule**, a small function of g. Lesson 08 had the two interesting ones,
+# for a matrix times a vector. They hold for two matrices as well:
 #
 # .. math:: Z = X Y: \quad \frac{\partial L}{\partial X} = g\, Y^T, \qquad \frac{\partial L}{\partial Y} = X^T g
 #
@@ -364,8 +364,8 @@ print(f"x = 2: slope of x^3 = {slope.item()}, slope of the slope = {slope_of_slo
 assert (slope.item(), slope_of_slope.item()) == (12.0, 12.0)
 
 # %%
-# Finally a look at a graph. This is what stands behind the loss of a single unit, from the leaves at the left to the
-# loss at the right; the walk back follows the arrows against their direction.
+# Finally a look at a graph. This is what stands behind the loss of a single unit, from the parameters (the **leaves**
+# of the graph) at the left to the loss at the right. The walk back follows the arrows against their direction.
 
 inputs, weight, bias = minidl.tensor(1.5), minidl.tensor(0.8), minidl.tensor(-0.2)
 leaves = {"w": weight.requires_grad_(), "b": bias.requires_grad_()}
@@ -386,6 +386,8 @@ save_figure(figure, "graph")
 #   Rates of the same variable are added.
 # * What broadcasting stretches on the way forward is summed on the way back.
 # * One walk back gives the derivatives for all inputs at once. That suits learning: millions of weights, one loss.
+#
+# Next: gradients now come from a program, or from a formula in a paper. How do we know that they are right? Lesson 11.
 #
 # Exercises
 # ---------
