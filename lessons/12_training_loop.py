@@ -173,7 +173,7 @@ reproduce("D3-3-b", steps=len(steps_run), loss_start=losses[0], loss_end=losses[
 
 
 def make_model(parameters):
-    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 3)).double()
+    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 3)).double()  # parameters in float64
     with minidl.no_grad():
         for parameter, array in zip(model.parameters(), parameters, strict=True):
             parameter.copy_(minidl.tensor(array))
@@ -202,9 +202,10 @@ assert apart < 1e-9
 # ----------------------
 #
 # Document D1, section 3.1.2 "模型训练流程" (Training procedure), has five steps: initialise, forward, loss, backward
-# with update, and **evaluate**. The last one is missing in the list of D3, and it is the one that keeps us honest. We
-# count how many of the held-out points the model gets right; always naming the most frequent arm is what it has to
-# beat. (The formula inside D1's fourth step has the wrong sign; see lesson 07.)
+# with update, and **evaluate**, on validation points, regularly during the training. The last one is missing in the
+# list of D3, and it is the one that keeps us honest. Let us first look at the end result: we count how many of the test
+# points the model gets right, the **accuracy**. Always naming the most frequent arm is what it has to beat. (The
+# formula inside D1's fourth step has the wrong sign; see lesson 07.)
 
 
 def accuracy(model, at):
@@ -228,8 +229,9 @@ reproduce(
 # ------------
 #
 # "Until a limit is reached": which? The loss on the training points can only tell how well these are known. Give the
-# network few points and many weights, and it will learn them by heart. The validation points, which it never trains
-# on, show the moment when learning turns into memorising. We take 24 training points and 200 hidden units.
+# network few points and many weights, and it will learn them by heart. This is called **over-fitting**. The validation
+# points, which it never trains on, show the moment when learning turns into memorising. We take 24 training points, 200
+# hidden units, and the optimiser Adam, which gets there in fewer rounds (lesson 13 says how).
 
 few = train_at[:24]
 memoriser = nn.Sequential(nn.Linear(2, 200), nn.ReLU(), nn.Linear(200, 3)).double()
@@ -252,7 +254,7 @@ print(f"lowest validation loss {unseen[best]:.3f} in round {best}; in the last r
 assert known[-1] < 0.05 < unseen[best] < unseen[-1]
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
-grid = np.linspace(-2.2, 2.2, 200)
+grid = np.linspace(-2.6, 2.6, 200)
 plane = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
 with minidl.no_grad():
     regions = model(minidl.tensor(plane)).argmax(1).numpy().reshape(200, 200)
@@ -312,6 +314,8 @@ assert same
 # * Training points teach, validation points decide, test points judge, once, at the end.
 # * A falling training loss is no proof of learning. Stop where the validation loss is lowest.
 # * A checkpoint holds whatever the next step depends on, not only the weights.
+#
+# Next: step 7 was a single line so far. Lesson 13 looks for better ones.
 #
 # Exercises
 # ---------
