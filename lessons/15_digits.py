@@ -119,7 +119,10 @@ for name, three in scores.items():
     listed = ", ".join(f"{score:.1%}" for score in three)
     print(f"{name:20} held-out digits read correctly: {listed}; mean {np.mean(three):.1%}")
 
+fewer = 1 - (1 - np.mean(scores["network"])) / (1 - np.mean(scores["logistic_regression"]))
+print(f"the network makes {fewer:.0%} fewer errors")
 assert np.mean(scores["network"]) >= 0.93
+assert fewer > 0.3
 assert np.mean(scores["network"]) > np.mean(scores["logistic_regression"]) + 0.02
 
 # %%
@@ -166,11 +169,11 @@ save_figure(fig, "digits")
 # -------
 #
 # * Held-out images, a simple baseline and several seeds turn a number into a result.
-# * Ten units on the raw pixels read about nine digits in ten; two hidden layers make about a third fewer errors.
+# * Ten units on the raw pixels read about nine digits in ten; two hidden layers save about a third of the errors.
 # * Everything in the loop was built in the lessons before: linear layers (02), ReLU (03), cross-entropy (04), batches
 #   (06), backpropagation (07 to 10), the loop (12), Adam (13), dropout (14).
 # * The errors that remain are mostly digits in unusual shapes. The network looks at every pixel by itself and has to
-#   learn each shape at each place anew; the convolutions of the lessons from 20 on do not.
+#   learn each shape at each place anew. Convolutions, from lesson 20 on, do not.
 #
 # Exercises
 # ---------

@@ -14,7 +14,10 @@ def check_recall(solution):
         expect(np.shape(got) == (classes,), "there is one share for each digit", table=table, got=got)
         counted = [sum(table[i, j] for j in range(classes) if j == i) / sum(table[i]) for i in range(classes)]
         expect(
-            not close(got, np.diag(table) / table.sum(0)), "the rows are the true digits, not the columns", table=table
+            not close(got, np.diag(table) / table.sum(0)),
+            "each share is taken of a row, the images of one digit, not of a column",
+            table=table,
+            got=got,
         )
         expect(
             close(got, counted), "the share of digit i is right answers for i / all images of i", table=table, got=got
