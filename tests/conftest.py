@@ -1,14 +1,18 @@
-"""Settings for all tests."""
+"""What holds around every test."""
 
-import os
+from collections.abc import Iterator
 
-# The matrices of the tests are small. Thread pools would spend their time waiting for each other, all the more where
-# several processes share the machine. The libraries read this when they are loaded, so it comes before all imports.
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+import pytest
 
-from hypothesis import settings  # noqa: E402
+import minidl
 
-# How long an example takes says more about what else the machine is doing than about the code.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+
+@pytest.fixture(autouse=True)
+def settings_as_they_were() -> Iterator[None]:
+    """No test leaves the mode of recording or the default dtype changed: the next one would fail, or worse, pass."""
+    yield
+    recording, dtype = minidl.is_grad_enabled(), minidl.get_default_dtype()
+    minidl.set_grad_enabled(True)
+    minidl.set_default_dtype(minidl.float32)
+    assert recording, "the test left the recording of the graph switched off"
+    assert dtype == minidl.float32, f"the test left {dtype} as the default dtype"
