@@ -71,7 +71,9 @@ class Packer:
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
-        self.names: dict[Any, str] = {}  # which memory was stored under which name
+        # Which memory was stored under which name, with the array: a mapping may make its values as they are asked for,
+        # and memory that were given back while this goes on would come again as that of another array.
+        self.names: dict[Any, tuple[str, Any]] = {}
 
     def pack(self, value: Any, place: tuple) -> Any:
         if isinstance(value, np.generic):
@@ -82,8 +84,8 @@ class Packer:
             return float(value) if math.isfinite(value) else {"float": repr(float(value))}
         if isinstance(value, Tensor):
             return {"tensor": self.store(value.array, place)}
-        if isinstance(value, np.ndarray):
-            return {"array": self.store(value, place)}
+        if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):  # a file has no place for masks
+            return {"array": self.store(np.asarray(value), place)}
         if isinstance(value, (list, tuple)):
             items = [self.pack(item, (*place, i)) for i, item in enumerate(value)]
             return items if isinstance(value, list) else {"tuple": items}
@@ -107,8 +109,8 @@ class Packer:
                 raise TypeError(f"save: {written(place)} is an array of {array.dtype}, which cannot be saved")
             name = self.free_name(place)
             self.arrays[name] = np.array(backend_of(array).to_numpy(array), order="C", copy=None)
-            self.names[key] = name
-        return self.names[key]
+            self.names[key] = name, array
+        return self.names[key][0]
 
     def free_name(self, place: tuple) -> str:
         """The place with dots between its parts; with a number where another array has that name."""
@@ -140,6 +142,8 @@ def write(path: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: the folder {path.parent} does not exist")
     path = path.resolve()  # where the name is a link, what it points to is replaced
+    if path.exists() and not path.is_file():
+        raise OSError(f"save: {path} is a device or a pipe, which a file would replace")
     beside = path.with_name(f".{path.name}.tmp")
     try:
         save_file(arrays, beside, metadata)
@@ -243,4 +247,7 @@ class Unpacker:
 def as_path(operation: str, f: Any) -> Path:
     if not isinstance(f, (str, os.PathLike)):
         raise TypeError(f"{operation}: f must be a path (str or os.PathLike), not {type(f).__name__}")
-    return Path(f)
+    path = Path(f)
+    if "\0" in str(path):
+        raise ValueError(f"{operation}: a path cannot hold a null character: {str(path)!r}")
+    return path

@@ -7,11 +7,13 @@ import math
 import os
 import pickle
 import re
+import stat
 import struct
 import sys
 import tracemalloc
 import zipfile
 from collections import Counter, OrderedDict, namedtuple
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -158,6 +160,37 @@ def test_equal_or_overlapping_memory_is_not_tied(path):
     assert all((t.array == 1).all() for t in found[1:])
 
 
+class MadeOnDemand(Mapping):
+    """A mapping whose values exist only while somebody looks at them, so that their memory is used again at once."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __getitem__(self, i):
+        return minidl.Tensor(self.values[i].copy())
+
+    def __iter__(self):
+        return iter(range(len(self.values)))
+
+    def __len__(self):
+        return len(self.values)
+
+
+def test_values_that_are_made_on_demand_are_not_tied(path):
+    columns = [np.full((2, 3), float(i)).T for i in range(5)]  # not contiguous, so that a copy is what is written
+    empty = [np.zeros((0, i)) for i in range(5)]
+    for arrays in (columns, empty):
+        assert same(back(MadeOnDemand(*arrays), path), {i: minidl.Tensor(array) for i, array in enumerate(arrays)})
+
+
+def test_subclasses_of_arrays_come_back_as_plain_ones(path, tmp_path):
+    mapped = np.memmap(tmp_path / "mapped", dtype=np.float32, mode="w+", shape=(3,))
+    mapped[:] = 1, 2, 3
+    assert same(back(mapped, path), np.array([1, 2, 3], np.float32))
+    with error(TypeError, "save: obj is of type MaskedArray, which cannot be saved"):
+        minidl.save(np.ma.array([1.0, 2.0], mask=[True, False]), path)
+
+
 def test_names_that_would_collide(path):
     state = {
         "a": {"b": minidl.tensor(1), "b#2": minidl.tensor(2)},
@@ -292,6 +325,22 @@ def fail(message):
         raise OSError(errno.ENOSPC, message)
 
     return failing
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this operating system has no named pipes")
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with error(OSError, f"save: {pipe} is a device or a pipe, which a file would replace"):
+        minidl.save(1, pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_null_character_is_in_no_path():
+    with error(ValueError, r"save: a path cannot hold a null character: 'a\x00b'"):
+        minidl.save(1, "a\0b")
+    with error(ValueError, r"load: a path cannot hold a null character: 'a\x00b'"):
+        minidl.load("a\0b")
 
 
 @pytest.mark.parametrize("place", ["save_file", "os.fsync", "os.replace"])
