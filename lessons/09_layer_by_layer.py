@@ -54,9 +54,11 @@ def central(f, value, epsilon=1e-5):
 #    \frac{\partial L}{\partial a_L} = \frac{\partial L}{\partial z_L} \cdot \frac{\partial z_L}{\partial a_L}
 #    \qquad\text{(as printed)}
 #
-# That is what you would write if z were computed from a. For an activation that can be undone it is even true, but it
-# asks for what we have and uses what we want. For one that cannot be undone it fails. ReLU maps every negative z to 0,
-# so nothing leads from a back to z. Take z = -2 and the loss :math:`(a - 1)^2 / 2`:
+# That is what you would write if z were computed from a. And the sentence below it does call z the activation and a the
+# input. With these meanings the rule would be right, but in the document's formulas for the activations, and in its
+# words for rule 3, they are the other way round. With z as the input, the rule is still true if the activation can be
+# undone; yet it asks for what we have and uses what we want. If the activation cannot be undone, the rule fails. ReLU
+# maps every negative z to 0, so nothing leads from a back to z. Take z = -2 and the loss :math:`(a - 1)^2 / 2`:
 
 z = -2.0
 a = max(0.0, z)
