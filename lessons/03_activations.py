@@ -94,8 +94,8 @@ reproduce("D3-4-a", error=np.abs(relu(z) - np.where(z > 0, z, 0)).max(), derivat
 # The sigmoid
 # -----------
 #
-# All three sections also have the **sigmoid**, an S-shaped curve from 0 to 1. It suits an output that means "how likely
-# is a yes?".
+# All three sections also have the **sigmoid** (D1 writes f for it), an S-shaped curve from 0 to 1. It suits an output
+# that means "how likely is a yes?".
 #
 # .. math:: \sigma(z) = \frac{1}{1 + e^{-z}}
 #
