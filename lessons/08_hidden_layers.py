@@ -384,10 +384,10 @@ reproduce("D4-4.3.1-h", updated=new, loss=L, loss_new=loss_of(new[2], new[3], ne
 # changes and the parameters are what we change it by.
 #
 # Let us see the four steps learn something that a single unit cannot: "exclusive or", where the label is 1 if exactly
-# one of the two inputs is 1. No straight line separates the two kinds, so a hidden layer is needed. A network with
-# four hidden units starts from random weights and takes steps along the mean gradient of the four examples, once with
-# the gradients that we derived and once with the printed ones (the transposes and sums needed to make the shapes fit
-# are given to them for free).
+# one of the two inputs is 1. No straight line separates the two kinds (lesson 02), so a hidden layer is needed. A
+# network with four hidden units starts from random weights and takes steps against the mean gradient of the four
+# examples, once with the gradients that we derived and once with the printed ones (the transposes and sums needed to
+# make the shapes fit are given to them for free).
 
 xor_X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])  # (4, 2)
 xor_Y = np.array([[0.0], [1.0], [1.0], [0.0]])  # (4, 1)
