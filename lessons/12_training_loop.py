@@ -181,14 +181,14 @@ def make_model(parameters):
 
 
 model = make_model(start)
-optimizer = minidl.optim.SGD(model.parameters(), lr=0.5)
+optimiser = minidl.optim.SGD(model.parameters(), lr=0.5)
 inputs, labels = minidl.tensor(X), minidl.tensor(Y)
 engine_losses = []
 for _ in progress(range(1500), "training"):
-    optimizer.zero_grad()
+    optimiser.zero_grad()
     loss = F.cross_entropy(model(inputs), labels)
     loss.backward()
-    optimizer.step()
+    optimiser.step()
     engine_losses.append(loss.item())
 
 apart = max(np.abs(w.detach().numpy() - v).max() for w, v in zip(model.parameters(), learned, strict=True))
@@ -238,13 +238,13 @@ memoriser = nn.Sequential(nn.Linear(2, 200), nn.ReLU(), nn.Linear(200, 3)).doubl
 with minidl.no_grad():
     for parameter, array in zip(memoriser.parameters(), initialise(seed=3, hidden=200), strict=True):
         parameter.copy_(minidl.tensor(array))
-optimizer = minidl.optim.Adam(memoriser.parameters(), lr=0.01)
+optimiser = minidl.optim.Adam(memoriser.parameters(), lr=0.01)
 known, unseen = [], []
 for _ in progress(range(600), "memorising"):
-    optimizer.zero_grad()
+    optimiser.zero_grad()
     loss = F.cross_entropy(memoriser(minidl.tensor(points[few])), minidl.tensor(arms[few]))
     loss.backward()
-    optimizer.step()
+    optimiser.step()
     with minidl.no_grad():
         validation = F.cross_entropy(memoriser(minidl.tensor(points[valid_at])), minidl.tensor(arms[valid_at]))
     known.append(loss.item())
@@ -277,29 +277,29 @@ save_figure(fig, "spiral")
 # same numbers as one that was never stopped, to the last bit.
 
 
-def train(model, optimizer, rounds):
+def train(model, optimiser, rounds):
     for _ in range(rounds):
-        optimizer.zero_grad()
+        optimiser.zero_grad()
         F.cross_entropy(model(inputs), labels).backward()
-        optimizer.step()
+        optimiser.step()
 
 
 without_a_stop = make_model(start)
 train(without_a_stop, minidl.optim.Adam(without_a_stop.parameters()), 40)
 
 first_part = make_model(start)
-optimizer = minidl.optim.Adam(first_part.parameters())
-train(first_part, optimizer, 25)
+optimiser = minidl.optim.Adam(first_part.parameters())
+train(first_part, optimiser, 25)
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "checkpoint.safetensors"
-    minidl.save({"model": first_part.state_dict(), "optimizer": optimizer.state_dict()}, path)
+    minidl.save({"model": first_part.state_dict(), "optimizer": optimiser.state_dict()}, path)
     checkpoint = minidl.load(path)
 
 second_part = make_model(initialise(seed=99))  # other weights: all of them come from the file
-optimizer = minidl.optim.Adam(second_part.parameters())
+optimiser = minidl.optim.Adam(second_part.parameters())
 second_part.load_state_dict(checkpoint["model"])
-optimizer.load_state_dict(checkpoint["optimizer"])
-train(second_part, optimizer, 15)
+optimiser.load_state_dict(checkpoint["optimizer"])
+train(second_part, optimiser, 15)
 
 pairs = zip(without_a_stop.parameters(), second_part.parameters(), strict=True)
 same = all(np.array_equal(a.detach().numpy(), b.detach().numpy()) for a, b in pairs)
@@ -323,7 +323,7 @@ assert same
 # 1. (checked) Write ``split(n, shares, seed)``: the numbers 0 to n - 1 in random order, dealt out in as many arrays as
 #    there are shares (shares sum to 1; sizes are rounded, nothing is lost, nothing twice, the same for the same seed).
 #    Check it with ``python -m lessons check 12 my_solution.py``.
-# 2. Forget ``optimizer.zero_grad()``. What does the loss do, and why does it still fall at first?
+# 2. Forget ``optimiser.zero_grad()``. What does the loss do, and why does it still fall at first?
 # 3. Resume from a checkpoint without the state of the optimiser. How far are the weights apart after 15 rounds with
 #    Adam, and with plain SGD?
 # 4. Standardise the points with the mean and spread of *all* points, test points included. Does the result change? Why

@@ -100,15 +100,15 @@ def accuracy(model, x, y):
 def train(make_model, seed, epochs=12):
     minidl.manual_seed(seed)
     model = make_model()
-    optimizer = minidl.optim.Adam(model.parameters(), lr=0.001)
+    optimiser = minidl.optim.Adam(model.parameters(), lr=0.001)
     loader = DataLoader(TensorDataset(train_x, train_y), batch_size=64, shuffle=True)
     losses = []
     for _ in progress(range(epochs), f"{make_model.__name__}, seed {seed}"):
         for x, y in loader:  # (64, 784), (64,)
-            optimizer.zero_grad()
+            optimiser.zero_grad()
             loss = F.cross_entropy(model(x), y)
             loss.backward()
-            optimizer.step()
+            optimiser.step()
             losses.append(loss.item())
     return model, losses, accuracy(model, test_x, test_y)
 
