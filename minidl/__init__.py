@@ -199,6 +199,11 @@ from .ops import (  # noqa: E402
     mm,
     mv,
     outer,
+    # convolutions
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
     # activations
     relu,
 )

@@ -18,6 +18,13 @@ from ..ops import (
     normalize,
     # linear maps
     linear,
+    # convolutions and windows
+    conv1d,
+    conv2d,
+    conv_transpose1d,
+    conv_transpose2d,
+    fold,
+    unfold,
     # shapes
     one_hot,
     pad,
@@ -39,11 +46,16 @@ from ..ops import (
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
+    "fold",
     "gelu",
     "huber_loss",
     "kl_div",
@@ -64,4 +76,5 @@ __all__ = [
     "softmax",
     "softplus",
     "tanh",
+    "unfold",
 ]

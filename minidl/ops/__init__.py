@@ -9,6 +9,7 @@ from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
 from .comparison import *  # noqa: F403
 from .conversion import *  # noqa: F403
+from .convolution import *  # noqa: F403
 from .elementwise import *  # noqa: F403
 from .cross_entropy import *  # noqa: F403
 from .divergence import *  # noqa: F403
@@ -32,5 +33,6 @@ from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .special import *  # noqa: F403
+from .windows import *  # noqa: F403
 
 attach()
