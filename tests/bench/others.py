@@ -118,7 +118,11 @@ def tinygrad(weights: list[np.ndarray], batch: int) -> Step:
         from tinygrad.nn.optim import Adam
     except ImportError:
         return None
-    x, y = (Tensor(a).realize() for a in data(weights, batch))
+    try:
+        x, y = (Tensor(a).realize() for a in data(weights, batch))
+    except RuntimeError as error:  # it compiles for the CPU with clang, which may be missing
+        print(f"tinygrad is installed but does not run: {error}")
+        return None
     parameters = [Tensor(w, requires_grad=True) for w in weights]
     optimizer = Adam(parameters, lr=0.001)
 
