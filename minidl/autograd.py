@@ -53,15 +53,14 @@ class Tensor(Methods):
 
     Attributes:
         array: the values, a NumPy or CuPy array.
-        grad: the gradient that backward passes have summed up, for a leaf; None before the first.
         grad_fn: the Function that made the tensor; None for a leaf (a tensor that no recorded operation made).
     """
 
-    __slots__ = ("array", "_requires_grad", "grad", "grad_fn", "version", "hooks", "__weakref__")
+    __slots__ = ("array", "_requires_grad", "_grad", "grad_fn", "version", "hooks", "__weakref__")
     __array_ufunc__ = None  # numpy_array * tensor is left to Tensor.__rmul__
     __hash__ = object.__hash__  # == compares element by element; as a key, a tensor is just itself
 
-    grad: Tensor | None
+    _grad: Tensor | None
 
     def __init__(
         self,
@@ -74,7 +73,7 @@ class Tensor(Methods):
             raise TypeError(f"Tensor: wraps an array, not {type(array).__name__} (minidl.tensor(data) makes a tensor)")
         self.array = array
         self._requires_grad = requires_grad
-        self.grad = self.hooks = None
+        self._grad = self.hooks = None
         self.grad_fn = grad_fn
         self.version = [0] if version is None else version  # a list, so that views can share the count
         if requires_grad and grad_fn is None:
@@ -145,9 +144,22 @@ class Tensor(Methods):
     def data(self, other: Tensor) -> None:
         if not isinstance(other, Tensor):
             raise TypeError(f"data: a Tensor is needed, not {type(other).__name__}")
+        if self._requires_grad and other.array.dtype.kind != "f":
+            raise RuntimeError(f"data: the tensor requires a gradient, which one of {other.dtype} cannot")
         self.array = other.array.view()
 
     # Gradients
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have summed up, for a leaf; None before the first. It may be set."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            check_new_grad(self, value)
+        self._grad = value
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
@@ -191,6 +203,8 @@ class Tensor(Methods):
         """
         if not self._requires_grad:
             raise RuntimeError("register_hook: the tensor does not require a gradient")
+        if not callable(hook):
+            raise TypeError(f"register_hook: the hook must be a function, not {type(hook).__name__}")
         owner = self if self.grad_fn is None else self.grad_fn
         if owner.hooks is None:
             owner.hooks = {}
@@ -281,7 +295,11 @@ class Function:
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
         if backend.several:
             check_one_device(type(self).__name__, arrays)
-        result = self.forward(*arrays)
+        try:
+            result = self.forward(*arrays)
+        except MemoryError:
+            shapes = ", ".join(str(array.shape) for array in arrays if is_array(array))
+            raise MemoryError(f"{type(self).__name__}: not enough memory (inputs of shapes {shapes})") from None
         if type(result) is tuple:
             return self._make_outputs(inputs, arrays, result)
         if type(result) is not np.ndarray:
@@ -604,24 +622,40 @@ def finish(leaf: Tensor, g: Any, owned: bool) -> Any:
         owned = isinstance(g, Tensor)  # a hook may have kept the array
     if g.dtype != leaf.array.dtype:
         raise RuntimeError(f"backward: a gradient of {g.dtype} arrived at a leaf of {leaf.array.dtype}")
+    if g.shape != leaf.array.shape:  # only new data can have changed it
+        raise RuntimeError(f"backward: a gradient of shape {g.shape} arrived at a leaf of shape {leaf.shape}")
     return g if owned else g.copy()
 
 
+def check_new_grad(tensor: Tensor, grad: Any) -> None:
+    """What is put into ``grad`` must be something that gradients can be added to, and an optimiser can use."""
+    if not isinstance(grad, Tensor):
+        raise TypeError(f"grad: a Tensor or None is needed, not {type(grad).__name__}")
+    if grad is tensor:
+        raise RuntimeError("grad: a tensor cannot be its own gradient")
+    for what, theirs, ours in (("shape", grad.shape, tensor.shape), ("dtype", grad.dtype, tensor.dtype)):
+        if theirs != ours:
+            raise RuntimeError(f"grad: the gradient has {what} {theirs}, but the tensor has {what} {ours}")
+    check_one_device("grad", [grad.array, tensor.array])
+    if not getattr(grad.array.flags, "writeable", True):  # CuPy has no read-only arrays
+        raise RuntimeError("grad: the memory of the gradient cannot be written to; clone() it first")
+
+
 def check_grad(leaf: Tensor) -> None:
-    """What stands in ``grad``, which anyone may set, must be something that a gradient can be added to."""
-    if leaf.grad is not None and leaf.grad.shape != leaf.shape:
-        raise RuntimeError(f"backward: grad has shape {leaf.grad.shape}, but the tensor has shape {leaf.shape}")
+    """The shape of ``grad`` fits unless the tensor got new data since."""
+    if leaf._grad is not None and leaf._grad.shape != leaf.shape:
+        raise RuntimeError(f"backward: grad has shape {leaf._grad.shape}, but the tensor has shape {leaf.shape}")
 
 
 def accumulate(leaf: Tensor, g: Any, owned: bool) -> None:
     """leaf.grad += g. The buffer becomes the leaf's own if it is ``owned``; otherwise it is copied."""
-    old = leaf.grad
+    old = leaf._grad
     if isinstance(g, Tensor):  # create_graph: the sum is part of the graph, and the same g may go to several leaves
-        leaf.grad = Copy().apply(g) if old is None else old + g
+        leaf._grad = Copy().apply(g) if old is None else old + g
     elif old is None:
-        leaf.grad = Tensor(g if owned else g.copy())
+        leaf._grad = Tensor(g if owned else g.copy())
     elif old._requires_grad:
-        leaf.grad = Tensor(as_array(old.array + g))
+        leaf._grad = Tensor(as_array(old.array + g))
     else:
         old.array += g
         old.version[0] += 1
@@ -682,8 +716,7 @@ def grad(
     Raises:
         RuntimeError: as ``Tensor.backward``, and for an unused input.
     """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outputs, inputs = listed("outputs", outputs), listed("inputs", inputs)
     if grad_outputs is None or isinstance(grad_outputs, Tensor):
         grad_outputs = [grad_outputs] * len(outputs) if grad_outputs is None else [grad_outputs]
     if len(grad_outputs) != len(outputs):
@@ -709,6 +742,18 @@ def grad(
         given.add(key)
         results.append(g)
     return tuple(results)
+
+
+def listed(name: str, tensors: Any) -> list[Tensor]:
+    """One Tensor or several, as a list."""
+    if isinstance(tensors, Tensor):
+        return [tensors]
+    if not isinstance(tensors, Iterable):
+        raise TypeError(f"grad: {name} must be a Tensor or several, not {type(tensors).__name__}")
+    found = list(tensors)
+    if not found:
+        raise ValueError(f"grad: {name} must name at least one Tensor")
+    return found
 
 
 def first_gradient(caller: str, output: Tensor, gradient: Tensor | None) -> Tensor:

@@ -916,12 +916,74 @@ def test_a_hook_that_fails_leaves_every_grad_as_it_was():
 
 
 def test_a_grad_of_another_shape_is_refused_before_any_other_changes():
-    x, y = leaf(1, 2), leaf(3, 4)
-    for wrong, other in ((x, y), (y, x)):
-        wrong.grad, other.grad = constant(1), constant(5, 5)
+    for turn in (0, 1):
+        x, y = leaf(1), leaf(3)
+        wrong, other = (x, y) if turn else (y, x)
+        wrong.grad, other.grad = constant(1), constant(5)
+        wrong.data = constant(1, 2)
         with raises(RuntimeError, "backward: grad has shape (1,), but the tensor has shape (2,)"):
             (x * y).sum().backward()
-        assert other.grad.array.tolist() == [5.0, 5.0]
+        assert other.grad.array.tolist() == [5.0]
+
+
+def test_only_what_fits_can_be_put_into_grad():
+    x = leaf(1, 2)
+    with raises(TypeError, "grad: a Tensor or None is needed, not ndarray"):
+        x.grad = np.ones(2)
+    with raises(RuntimeError, "grad: a tensor cannot be its own gradient"):
+        x.grad = x
+    with raises(RuntimeError, "grad: the gradient has shape (1,), but the tensor has shape (2,)"):
+        x.grad = constant(1)
+    with raises(RuntimeError, "grad: the gradient has dtype float32, but the tensor has dtype float64"):
+        x.grad = Tensor(np.ones(2, np.float32))
+    with raises(RuntimeError, "grad: the memory of the gradient cannot be written to; clone() it first"):
+        x.grad = constant(1).expand(2)
+    assert x.grad is None
+    x.grad = constant(5, 6)
+    (x * x).sum().backward()
+    assert x.grad.array.tolist() == [7.0, 10.0]
+
+
+def test_new_data_between_forward_and_backward():
+    x = leaf(1, 2)
+    y = (x * x).sum()
+    x.data = constant(7, 7)
+    y.backward()
+    assert x.grad.array.tolist() == [2.0, 4.0]  # the gradient where y was computed
+    x = leaf(1, 2)
+    y = (x * x).sum()
+    x.data = constant(1, 2, 3)
+    with raises(RuntimeError, "backward: a gradient of shape (2,) arrived at a leaf of shape (3,)"):
+        y.backward()
+    assert x.grad is None
+
+
+def test_data_of_a_leaf_that_requires_a_gradient_is_floating_point():
+    x = leaf(1, 2)
+    with raises(RuntimeError, "data: the tensor requires a gradient, which one of int64 cannot"):
+        x.data = Tensor(np.array([1, 2]))
+    assert x.array.tolist() == [1.0, 2.0]
+
+
+def test_a_hook_is_a_function():
+    with raises(TypeError, "register_hook: the hook must be a function, not int"):
+        leaf(1).register_hook(5)
+
+
+def test_grad_of_no_tensors():
+    x = leaf(1, 2)
+    with raises(TypeError, "grad: outputs must be a Tensor or several, not float"):
+        grad(1.0, x)
+    with raises(TypeError, "grad: inputs must be a Tensor or several, not NoneType"):
+        grad(x.sum(), None)
+    with raises(ValueError, "grad: inputs must name at least one Tensor"):
+        grad(x.sum(), [])
+
+
+def test_a_result_that_memory_cannot_hold():
+    column, row = Tensor(np.zeros((1, 1))).expand(2**28, 1), Tensor(np.zeros(1)).expand(2**28)
+    with raises(MemoryError, "Mul: not enough memory (inputs of shapes (268435456, 1), (268435456,))"):
+        column * row
 
 
 def test_a_leaf_that_no_longer_requires_a_gradient_gets_none():
