@@ -463,6 +463,8 @@ assert "differs between two equal calls" in message
 # * Look at random places with different lengths. Zeros, ones and symmetry hide faults. Keep away from kinks.
 # * Two gradients must not share memory, and a second backward pass must give what the first one gave.
 #
+# Next: gradients that can be trusted are there to be used. Lesson 12 trains with them, from the first line to the last.
+#
 # Exercises
 # ---------
 #

@@ -529,6 +529,8 @@ save_figure(fig, "schedules_and_race")
 # * AdamW lets all weights decay alike.
 # * The noise at the end is in proportion to the rate: begin with a large one and end with a small one.
 #
+# Next: good steps need a good place to start from. Lesson 14 finds one, and learns when to hold back.
+#
 # Exercises
 # ---------
 #

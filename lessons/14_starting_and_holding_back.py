@@ -448,6 +448,8 @@ assert table[0.0, "stopped early"][1] > table[0.0, "after 60 epochs"][1]
 # * Inverted dropout: zero with probability p, otherwise divided by 1 - p; only in training.
 # * Early stopping: keep the weights with the lowest validation loss.
 #
+# Next: all parts are there. Lesson 15 puts them together and reads handwriting.
+#
 # Exercises
 # ---------
 #

@@ -175,6 +175,8 @@ save_figure(fig, "digits")
 # * The errors that remain are mostly digits in unusual shapes. The network looks at every pixel by itself and has to
 #   learn each shape at each place anew. Convolutions, from lesson 20 on, do not.
 #
+# Next: "right nine times in ten" can mean very little. Lesson 16 asks how a classifier should be judged.
+#
 # Exercises
 # ---------
 #
