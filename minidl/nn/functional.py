@@ -24,6 +24,7 @@ from ..ops import (
     conv_transpose1d,
     conv_transpose2d,
     fold,
+    interpolate,
     unfold,
     # shapes
     one_hot,
@@ -58,6 +59,7 @@ __all__ = [
     "fold",
     "gelu",
     "huber_loss",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "leaky_relu",

@@ -26,8 +26,10 @@ from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach
 from .norms import *  # noqa: F403
+from .padding import *  # noqa: F403
 from .piecewise import *  # noqa: F403
 from .reduction import *  # noqa: F403
+from .resampling import *  # noqa: F403
 from .scans import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403

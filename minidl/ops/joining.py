@@ -1,4 +1,4 @@
-"""Joining tensors and cutting them apart: cat and split, stack and unbind, and padding.
+"""Joining tensors and cutting them apart: cat and split, stack and unbind.
 
 Each undoes its partner and so is its partner's gradient: what was joined is cut apart on the way back. A split is one
 node however many pieces it has; a slice for every piece would make one zero-filled gradient of full size for each.
@@ -14,10 +14,9 @@ from ..autograd import Function, Tensor
 from ..backend import namespace, result_type_of
 from . import check
 from .arithmetic import to_dtype
-from .indexing import Slice, Unslice
 from .vocabulary import m
 
-__all__ = ["cat", "chunk", "pad", "split", "stack", "unbind"]
+__all__ = ["cat", "chunk", "split", "stack", "unbind"]
 
 
 class Cat(Function):
@@ -193,36 +192,3 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of all slices along ``dim``, which disappears."""
     x = check.tensor("unbind", input)
     return Unbind(pieces_of("unbind", x, dim)).apply(x)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    """The tensor with ``value`` (0 unless given) added around it.
-
-    ``pad`` counts from the last dimension: (before, after) of the last, then (before, after) of the one before it, and
-    so on. Negative numbers cut elements off.
-
-    Raises:
-        ValueError: if the numbers do not come in pairs, are too many, or cut off more than there is.
-    """
-    x = check.tensor("pad", input)
-    if mode != "constant":
-        raise ValueError(f"pad: mode must be 'constant', not {mode!r}")
-    widths = check.shape_from("pad", (pad,))
-    if len(widths) % 2 or len(widths) > 2 * x.ndim:
-        raise ValueError(
-            f"pad: {len(widths)} numbers for a tensor of shape {x.shape}; they come in pairs, at most one a dimension"
-        )
-    pairs = list(zip(widths[-2::-2], widths[::-2], strict=True))
-    pairs = [(0, 0)] * (x.ndim - len(pairs)) + pairs
-    lengths = [size + min(a, 0) + min(b, 0) for size, (a, b) in zip(x.shape, pairs, strict=True)]  # what is not cut off
-    if min(lengths, default=0) < 0:
-        raise ValueError(f"pad: {widths} cuts more off than there is in shape {x.shape}")
-    if value is not None and not isinstance(value, (bool, int, float)):
-        raise TypeError(f"pad: value must be a number, not {type(value).__name__}")
-    if min(widths, default=0) < 0:
-        starts = [-min(before, 0) for before, _ in pairs]
-        x = Slice((*map(slice, starts, [a + n for a, n in zip(starts, lengths, strict=True)]), ...)).apply(x)
-    starts = [max(before, 0) for before, _ in pairs]
-    ends = [start + length for start, length in zip(starts, lengths, strict=True)]
-    shape = tuple(end + max(after, 0) for end, (_, after) in zip(ends, pairs, strict=True))
-    return Unslice((*map(slice, starts, ends), ...), shape, value or 0).apply(x)

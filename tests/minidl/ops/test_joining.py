@@ -1,4 +1,4 @@
-"""cat, stack, split, chunk, unbind and pad: each the inverse of another, NumPy's values, memory, every error text."""
+"""cat, stack, split, chunk and unbind: each the inverse of another, NumPy's values, memory, every error text."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minidl
-import minidl.nn.functional as F
 from minidl.testing import gradcheck, gradgradcheck
 
 few = settings(max_examples=30)  # each example checks gradients of both orders
@@ -86,23 +85,6 @@ def test_the_pieces_of_a_split_are_one_node():
     np.testing.assert_array_equal(x.grad.array, np.repeat([1.0, 0.0, 3.0], 2)[:, None] * np.ones(2))
 
 
-@few
-@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), max_size=3), st.floats(-2, 2))
-def test_pad_is_pytorchs(pairs, value):
-    torch = pytest.importorskip("torch", reason="the oracle of this test is PyTorch")
-    x = leaf((3, 2, 4))
-    widths = [width for pair in pairs for width in pair]
-    kept = [n + min(a, 0) + min(b, 0) for n, (a, b) in zip((4, 2, 3), pairs, strict=False)]
-    if min(kept, default=0) < 0:
-        with pytest.raises(ValueError, match="cuts more off than there is"):
-            F.pad(x, widths, value=value)
-        return
-    expected = torch.nn.functional.pad(torch.from_numpy(x.array), widths, value=value).numpy()
-    np.testing.assert_array_equal(F.pad(x, widths, value=value).array, expected, strict=True)
-    assert gradcheck(lambda x: F.pad(x, widths, value=value) * 2, [x])
-    assert gradgradcheck(lambda x: F.pad(x * x, widths, value=value), [x])
-
-
 ZEROS = minidl.zeros(2, 3)
 
 
@@ -149,20 +131,6 @@ ZEROS = minidl.zeros(2, 3)
         (ValueError, lambda: ZEROS[0, 0].split(1), "split: a tensor without dimensions cannot be cut"),
         (ValueError, lambda: ZEROS.chunk(0), "chunk: chunks must be positive, not 0"),
         (ValueError, lambda: ZEROS[0, 0].unbind(), "unbind: a tensor without dimensions cannot be cut"),
-        (
-            ValueError,
-            lambda: F.pad(ZEROS, (1,)),
-            "pad: 1 numbers for a tensor of shape (2, 3); they come in pairs, at most one a dimension",
-        ),
-        (
-            ValueError,
-            lambda: F.pad(ZEROS, (1,) * 6),
-            "pad: 6 numbers for a tensor of shape (2, 3); they come in pairs, at most one a dimension",
-        ),
-        (ValueError, lambda: F.pad(ZEROS, (-2, -2)), "pad: (-2, -2) cuts more off than there is in shape (2, 3)"),
-        (ValueError, lambda: F.pad(ZEROS, (1, 1), "mirror"), "pad: mode must be 'constant', not 'mirror'"),
-        (TypeError, lambda: F.pad(ZEROS, (1, 1), value="0"), "pad: value must be a number, not str"),
-        (TypeError, lambda: F.pad(ZEROS, (0.5, 1)), "pad: a shape is made of integers, not (0.5, 1)"),
     ],
 )
 def test_errors(kind, call, text):

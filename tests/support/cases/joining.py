@@ -2,11 +2,6 @@
 
 from opcases import Case, booleans, integers, normal
 
-
-def pad(lib, *arguments, **options):
-    return lib.nn.functional.pad(*arguments, **options)
-
-
 CASES = [
     Case("cat", lambda lib, x, y: lib.cat([x, y]), normal(2, 3), normal(4, 3)),
     Case("cat.dim", lambda lib, x, y, z: lib.cat((x, y, z), dim=-1), normal(2, 3), normal(2, 1), normal(2, 2)),
@@ -35,10 +30,4 @@ CASES = [
     Case("unbind.dim", lambda lib, x: x.unbind(-1), normal(2, 2, 3)),
     Case("unbind.iterate", lambda lib, x: [a * (k + 1) for k, a in enumerate(x)], normal(3, 2)),
     Case("unbind.some_unused", lambda lib, x: x.unbind(0)[2] * 3, normal(4, 2)),
-    Case("pad", lambda lib, x: pad(lib, x, (1, 2)), normal(2, 3)),
-    Case("pad.two_dimensions", lambda lib, x: pad(lib, x, (1, 0, 2, 1)), normal(2, 3, 2)),
-    Case("pad.value", lambda lib, x: pad(lib, x, (1, 1), "constant", 2.5), normal(2, 3)),
-    Case("pad.negative", lambda lib, x: pad(lib, x, [-1, 2, 1, -1], value=-1.0), normal(3, 4)),
-    Case("pad.nothing", lambda lib, x: pad(lib, x, (0, 0)), normal(3)),
-    Case("pad.integers", lambda lib, x: pad(lib, x, (2, 0), value=7), integers(0, 9, 3), grad=False),
 ]
