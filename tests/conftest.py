@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 import minidl
+
+settings.register_profile("minidl", deadline=None)  # on a busy machine every example is slow, and none is wrong
+settings.load_profile("minidl")
 
 
 @pytest.fixture(autouse=True)
