@@ -197,8 +197,6 @@ def factor(value: Any) -> float:
 
 def nearest(old: int, new: int, step: float) -> tuple[int, ...]:
     """floor(j step) for each j; where j step is nearly whole, PyTorch's single precision decides on its side."""
-    if new == old:
-        return tuple(range(old))
     places = np.floor(np.arange(new, dtype=np.float32) * np.float32(step))
     return tuple(min(int(p), old - 1) for p in places)
 
@@ -207,4 +205,6 @@ def linear_places(old: int, new: int, step: float, align_corners: bool) -> list[
     """Where the elements of the result stand in the input, not below 0."""
     if align_corners:
         return [j * ((old - 1) / (new - 1)) if new > 1 else 0.0 for j in range(new)]
+    if new == old:
+        step = 1.0  # whatever the scale factor, as in PyTorch
     return [max((j + 0.5) * step - 0.5, 0.0) for j in range(new)]

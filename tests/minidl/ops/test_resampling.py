@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minidl
@@ -19,12 +19,12 @@ def leaf(shape, seed=0):
     return minidl.tensor(np.random.default_rng(seed).standard_normal(shape), requires_grad=True)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_values_are_pytorchs(data):
     torch = pytest.importorskip("torch", reason="the oracle of this test is PyTorch")
     n = data.draw(st.integers(1, 3))
-    shape = (2, 1, *data.draw(st.lists(st.integers(1, 7), min_size=n, max_size=n)))
+    shape = (1, 2, *data.draw(st.lists(st.integers(1, 7), min_size=n, max_size=n)))
     options = {"mode": data.draw(st.sampled_from(["nearest", LINEAR[n]]))}
     if data.draw(st.booleans()):
         options["size"] = tuple(data.draw(st.lists(st.integers(1, 9), min_size=n, max_size=n)))
@@ -32,6 +32,8 @@ def test_values_are_pytorchs(data):
         lowest = max(1 / size for size in shape[2:])
         options["scale_factor"] = data.draw(st.floats(lowest, 3)) if lowest < 3 else 3
         options["recompute_scale_factor"] = data.draw(st.booleans())
+        for old in shape[2:]:  # PyTorch's kernels differ on j s where the size comes out the same or twice as large
+            assume(options["mode"] != "nearest" or int(old * options["scale_factor"]) not in (old, 2 * old))
     if options["mode"] != "nearest":
         options["align_corners"] = data.draw(st.booleans())
     x = leaf(shape).detach()
