@@ -15,7 +15,8 @@ Read ``autograd.py`` first: it is all of automatic differentiation. Then any fil
 
 import warnings
 
-# log(0) is -inf and 0/0 is NaN here, as in PyTorch and silently so; the filter touches this package's lines alone.
+# log(0) is -inf and 0/0 is NaN here, as in PyTorch and silently so; the filter touches this package's lines alone. Sums
+# and products warn from lines of NumPy's: the reductions and the backward pass tell NumPy not to.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minidl\.")
 
 from .autograd import Function, Tensor, grad  # noqa: E402

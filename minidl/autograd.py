@@ -514,6 +514,7 @@ class Copy(Function):
 # --- the walk ----------------------------------------------------------------------------------------------------
 
 
+@np.errstate(over="ignore", invalid="ignore")  # NumPy warns of sums from lines of its own
 def run_backward(
     roots: Sequence[Tensor],
     gradients: Sequence[Tensor],

@@ -54,6 +54,16 @@ def to_dtype(input: Tensor, dtype: Any) -> Tensor:
         return Tensor(array.astype(dtype))
 
 
+def in_single(function: Function, *operands: Tensor) -> Tensor:
+    """Apply a Function; to float16 in float32 and back, as PyTorch does: its largest number is 65504, and a long sum in
+    it loses every small term.
+    """
+    dtype = operands[0].array.dtype
+    if dtype != backend.float16:
+        return function.apply(*operands)
+    return Cast(dtype).apply(function.apply(*(Cast(backend.float32).apply(x) for x in operands)))
+
+
 def same_dtype(operation: str, x: Any, y: Any) -> tuple[Any, Any]:
     """Both operands ready for one NumPy call: Tensors of one dtype, or one Tensor and a Python number.
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..autograd import Function, Tensor
 from ..backend import namespace
 from . import check
-from .arithmetic import same_dtype
+from .arithmetic import in_single, same_dtype
 from .piecewise import abs, clamp
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
@@ -92,7 +92,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
         ValueError: if the shapes do not broadcast, or for an unknown reduction.
     """
     check_reduction("mse_loss", reduction)
-    return MeanSquaredError(reduction).apply(*pair("mse_loss", input, target))
+    return in_single(MeanSquaredError(reduction), *pair("mse_loss", input, target))
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd import Function, Tensor
 from ..backend import as_array, namespace
 from . import check
+from .arithmetic import in_single
 from .extrema import nonempty
 from .reduction import Dim, converted, restore
 from .vocabulary import m
@@ -79,14 +80,14 @@ def norm(
     if p < 0 or p == math.inf:
         nonempty("norm", x, axes)
     if p == 2:
-        return Norm(axes, keepdim).apply(x)
+        return in_single(Norm(axes, keepdim), x)
     if p == 0:
         return Tensor(as_array((x.array != 0).sum(axis=axes, keepdims=keepdim, dtype=x.dtype)))
     if p == 1:
         return x.abs().sum(axes, keepdim)
     if math.isinf(p):
         return x.abs().amax(axes, keepdim) if p > 0 else x.abs().amin(axes, keepdim)
-    return PNorm(p, axes, keepdim).apply(x)
+    return in_single(PNorm(p, axes, keepdim), x)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12) -> Tensor:

@@ -13,7 +13,18 @@ from typing import Any
 from ..autograd import Function, Tensor
 from ..backend import namespace
 from . import check
-from .arithmetic import Cast, Number, Zeros, as_choice, as_operand, binary, broadcasting, common_dtype, to_dtype
+from .arithmetic import (
+    Cast,
+    Number,
+    Zeros,
+    as_choice,
+    as_operand,
+    binary,
+    broadcasting,
+    common_dtype,
+    in_single,
+    to_dtype,
+)
 from .vocabulary import m
 
 __all__ = [
@@ -74,6 +85,18 @@ class Round(Step):
         return namespace(x).rint(x)
 
 
+class RoundTo(Step):
+    """y = x rounded to ``decimals`` digits after the point; negative ones stand for tens, hundreds and so on."""
+
+    def __init__(self, decimals: int) -> None:
+        self.decimals = decimals
+
+    def forward(self, x: Any) -> Any:
+        scale = 10.0 ** builtins.abs(self.decimals)
+        rint = namespace(x).rint
+        return rint(x * scale) / scale if self.decimals > 0 else rint(x / scale) * scale
+
+
 class Trunc(Step):
     """y = x without its fraction."""
 
@@ -127,10 +150,12 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
     Halves go to the even neighbour: 0.5 to 0, 1.5 to 2. Negative ``decimals`` round to tens, hundreds and so on.
     """
-    if not decimals:
+    digits = check.integer("round", decimals, "decimals")
+    if not digits:
         return step("round", Round(), input)
-    x, scale = check.floating("round", input), 10.0 ** builtins.abs(decimals)
-    return step("round", Round(), x * scale) / scale if decimals > 0 else step("round", Round(), x / scale) * scale
+    if builtins.abs(digits) > 308:
+        raise ValueError(f"round: decimals must lie between -308 and 308, not {digits}")
+    return in_single(RoundTo(digits), check.floating("round", input))
 
 
 def abs(input: Tensor) -> Tensor:

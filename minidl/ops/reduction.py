@@ -10,16 +10,20 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..autograd import Function, Tensor
 from ..backend import as_array, namespace
 from . import check
-from .arithmetic import to_dtype
+from .arithmetic import in_single, to_dtype
 from .vocabulary import m
 
 __all__ = ["all", "any", "count_nonzero", "mean", "std", "sum", "var"]
 
 Dim = int | Sequence[int] | None
+
+quiet = np.errstate(over="ignore", invalid="ignore")  # where NumPy warns from lines of its own
 
 
 def restore(g: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
@@ -44,6 +48,7 @@ class Sum(Function):
     def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes, self.keepdim = axes, keepdim
 
+    @quiet
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
         return x.sum(axis=self.axes, keepdims=self.keepdim)
@@ -58,6 +63,7 @@ class Mean(Function):
     def __init__(self, axes: tuple[int, ...], keepdim: bool) -> None:
         self.axes, self.keepdim = axes, keepdim
 
+    @quiet
     def forward(self, x: Any) -> Any:
         self.shape, self.n = x.shape, count(x.shape, self.axes)
         return x.sum(axis=self.axes, keepdims=self.keepdim) / self.n
@@ -75,6 +81,7 @@ class Var(Function):
     def __init__(self, axes: tuple[int, ...], keepdim: bool, correction: float) -> None:
         self.axes, self.keepdim, self.correction = axes, keepdim, correction
 
+    @quiet
     def forward(self, x: Any) -> Any:
         self.n = count(x.shape, self.axes)
         self.degrees = max(self.n - self.correction, 0)
@@ -120,7 +127,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over ``dim`` (all dimensions unless given); the mean of no elements is NaN."""
     x = check.floating("mean", converted("mean", input, dtype))
-    return Mean(check.dimensions("mean", dim, x.ndim), keepdim).apply(x)
+    return in_single(Mean(check.dimensions("mean", dim, x.ndim), keepdim), x)
 
 
 def var(
@@ -173,7 +180,7 @@ def spread(
         raise TypeError(f"{operation}: unbiased and correction say the same thing; give only one of them")
     if correction is None:
         correction = 0 if unbiased is False else 1
-    return function(check.dimensions(operation, dim, x.ndim), keepdim, correction).apply(x)
+    return in_single(function(check.dimensions(operation, dim, x.ndim), keepdim, correction), x)
 
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:

@@ -11,8 +11,8 @@ from typing import Any
 from .. import backend
 from ..autograd import Function, Tensor
 from ..backend import namespace
-from .arithmetic import to_dtype
-from .reduction import converted
+from .arithmetic import in_single, to_dtype
+from .reduction import converted, quiet
 from .sorting import with_axis
 from .vocabulary import m
 
@@ -25,6 +25,7 @@ class Scan(Function):
     def __init__(self, axis: int, reverse: bool = False) -> None:
         self.axis, self.reverse = axis, reverse
 
+    @quiet
     def accumulate(self, running: Any, x: Any) -> Any:
         """``running`` (xp.cumsum or xp.cumprod) in the direction of the scan."""
         if not self.reverse:
@@ -122,6 +123,7 @@ class Prod(Scan):
         super().__init__(axis)
         self.keepdim = keepdim
 
+    @quiet
     def forward(self, x: Any) -> Any:
         self.saved = (x,)
         return x.prod(axis=self.axis, keepdims=self.keepdim)
@@ -137,7 +139,7 @@ class Prod(Scan):
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """The running sum x_0 + ... + x_t along ``dim``; integers and booleans are summed as int64."""
     x, axis = with_axis("cumsum", accumulator("cumsum", input, dtype), dim)
-    y = Cumsum(axis).apply(x)
+    y = in_single(Cumsum(axis), x)
     return y if input.ndim else y.reshape(())
 
 

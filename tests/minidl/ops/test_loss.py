@@ -128,6 +128,15 @@ def test_the_mean_of_nothing_is_nan_and_the_sum_is_zero():
     assert math.isnan(F.mse_loss(minidl.ones(0), minidl.ones(0)).item())
 
 
+def test_the_mean_of_squares_of_float16_is_computed_in_float32():
+    x = minidl.full((4, 100), 200.0, dtype=minidl.float16, requires_grad=True)  # squares of 40,000, their sum 1.6e7
+    loss = F.mse_loss(x, x.detach() * 0)
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == minidl.float16
+    assert loss.item() == 40000
+    np.testing.assert_array_equal(x.grad.array, np.float16(1.0))
+
+
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_float32_stays_float32(reduction):
     x = minidl.randn(4, 3, requires_grad=True)

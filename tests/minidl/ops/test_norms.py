@@ -95,6 +95,18 @@ def test_norm_zero_counts():
     assert not y.requires_grad
 
 
+def test_float16_is_computed_in_float32():
+    x = minidl.full((100,), 300.0, dtype=minidl.float16)  # their squares are 90,000: beyond float16
+    for found, expected in (
+        (x.norm(), 3000),
+        (x.norm(3), 1392),
+        (F.normalize(x, dim=0)[0], 0.1),
+        (F.cosine_similarity(x, x, 0), 1.0),
+    ):
+        assert found.dtype == minidl.float16
+        assert found.item() == pytest.approx(expected, rel=2e-3)
+
+
 def test_no_elements():
     assert minidl.zeros(0).norm().array == 0
     assert minidl.zeros(2, 0).norm(3, 1).tolist() == [0, 0]

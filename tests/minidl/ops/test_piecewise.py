@@ -72,6 +72,16 @@ def test_booleans_have_no_steps(name):
 def test_decimals_need_floating_point():
     with raises(TypeError, "round: input must be a floating-point tensor, not int64"):
         minidl.round(minidl.tensor([12]), decimals=-1)
+    with raises(TypeError, "round: decimals must be an integer, not float"):
+        minidl.round(minidl.ones(1), decimals=2.5)
+    with raises(ValueError, "round: decimals must lie between -308 and 308, not 400"):
+        minidl.round(minidl.ones(1), decimals=400)
+
+
+def test_decimals_of_float16_do_not_overflow():
+    y = minidl.tensor([300.25], dtype=minidl.float16).round(decimals=3)  # by way of 300,250, beyond float16
+    assert y.dtype == minidl.float16
+    assert y.tolist() == [300.25]
 
 
 # --- maximum, minimum, clamp -------------------------------------------------------------------------------------

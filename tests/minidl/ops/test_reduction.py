@@ -1,6 +1,7 @@
 """Sums, means, variances and truth over every choice of dimensions; empty, NaN, equal elements; every error text."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -159,3 +160,35 @@ def test_errors(call, error, text):
     with pytest.raises(error) as caught:
         call(minidl.zeros(2, 3))
     assert str(caught.value) == text
+
+
+def test_means_and_variances_of_float16_are_computed_in_float32():
+    x = minidl.full((300, 300), 300.0, dtype=minidl.float16, requires_grad=True)  # 90,000 elements, of sum 2.7e7
+    for found, expected in ((x.mean(), 300.0), (x.mean(0)[0], 300.0), (x.var(), 0.0), (x.std(), 0.0)):
+        assert found.dtype == minidl.float16
+        assert found.item() == expected
+    assert minidl.tensor([300.0, -300.0], dtype=minidl.float16).var().item() == np.inf  # 180,000 is beyond float16
+    x.mean(0).sum().backward()
+    assert x.grad.dtype == minidl.float16
+    np.testing.assert_array_equal(x.grad.array, np.float16(1 / 300))
+
+
+def silently(function, *values):
+    """The value and the gradient of a function where every warning is an error, those of NumPy's own lines included."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minidl\.")  # as minidl sets it
+        x = minidl.tensor(values, requires_grad=True)
+        y = function(x)
+        y.backward()
+    return y.item(), x.grad.tolist()
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "std", "prod"])
+def test_a_result_that_overflows_is_infinite_silently(name):
+    value, _ = silently(lambda x: getattr(x, name)(), 3e38, -3e38 if name in ("var", "std") else 3e38)
+    assert value == math.inf
+
+
+def test_a_gradient_that_overflows_is_infinite_silently():
+    assert silently(lambda x: (x.expand(4, 2) * 3e38).sum(), 0.0, 0.0) == (0.0, [math.inf, math.inf])

@@ -96,6 +96,12 @@ def test_nan_stays_from_where_it_stands():
     assert np.isnan(x.prod().array)
 
 
+def test_a_running_sum_of_float16_is_computed_in_float32():
+    y = minidl.ones(5000, dtype=minidl.float16).cumsum(0)  # in float16, 2048 + 1 is 2048
+    assert y.dtype == minidl.float16
+    assert y[-1].item() == 5000
+
+
 def test_the_product_of_nothing_is_one():
     x = minidl.zeros(0, 2)
     assert x.prod().array == 1
