@@ -32,6 +32,8 @@ from ..ops import (
     # tables and noise
     dropout,
     embedding,
+    # attention
+    scaled_dot_product_attention,
     # losses
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -72,6 +74,7 @@ __all__ = [
     "one_hot",
     "pad",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
     "smooth_l1_loss",

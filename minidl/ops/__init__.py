@@ -7,6 +7,7 @@ PyTorch shows there.
 from .access import *  # noqa: F403
 from .activation import *  # noqa: F403
 from .arithmetic import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .comparison import *  # noqa: F403
 from .conversion import *  # noqa: F403
 from .convolution import *  # noqa: F403
