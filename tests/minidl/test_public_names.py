@@ -8,6 +8,7 @@ import ast
 import inspect
 import re
 import types
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ NOT_IN_TORCH = {
     "grad": "torch.autograd.grad",
     "gradcheck": "torch.autograd.gradcheck (minidl.autograd.gradcheck works too)",
     "gradgradcheck": "torch.autograd.gradgradcheck (minidl.autograd.gradgradcheck works too)",
+    "nn.SinusoidalPositions": "PyTorch leaves positions to its users",
     "utils.data.MNIST": "torchvision.datasets.MNIST",
     "utils.data.FashionMNIST": "torchvision.datasets.FashionMNIST",
     "utils.data.MNIST5K": "the digits that come with the package",
@@ -194,8 +196,9 @@ OTHER_PARAMETERS = {
 
 def torch_signatures(value, name):
     """What is known of the parameters of one of PyTorch's names: by inspection, or from the head of its docstring."""
+    overloads = typing.get_overloads(value.__init__) if inspect.isfunction(getattr(value, "__init__", None)) else []
     try:
-        return [inspect.signature(value)]
+        return [*map(inspect.signature, overloads), inspect.signature(value)]
     except (TypeError, ValueError):
         pass
     found = []
