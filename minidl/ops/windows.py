@@ -57,12 +57,12 @@ class Windows:
         return tuple(slice(start, start + size) for start, size in zip(self.start, self.size))
 
 
-def padded(x: Any, at: Windows, axis: int, fill: float = 0) -> Any:
-    """x with its dimensions from ``axis`` on padded as the windows need it; x itself if they need nothing."""
+def padded(x: Any, at: Windows, axis: int) -> Any:
+    """x with zeros around its dimensions from ``axis`` on, as the windows need them; x itself if they need none."""
     if at.padded == at.size:
         return x
     before, after = x.shape[:axis], x.shape[axis + len(at.size) :]
-    y = namespace(x).full((*before, *at.padded, *after), fill, x.dtype)
+    y = namespace(x).zeros((*before, *at.padded, *after), x.dtype)
     y[(ALL,) * axis + at.inside] = x
     return y
 
@@ -94,8 +94,8 @@ def add_windows(y: Any, windows: Any, at: Windows, axis: int) -> None:
 # --- settings ----------------------------------------------------------------------------------------------------
 
 
-def numbers(operation: str, name: str, value: Any, n: int, least: int) -> tuple[int, ...]:
-    """``value``, an integer for all dimensions or one for each of the n, as n integers of at least ``least``.
+def numbers(operation: str, name: str, value: Any, n: int, least: int | None) -> tuple[int, ...]:
+    """``value``, one integer for all or one for each of n places, as n integers, none below ``least`` if that is given.
 
     Raises:
         TypeError: if it is neither an integer nor a sequence of them.
@@ -104,8 +104,9 @@ def numbers(operation: str, name: str, value: Any, n: int, least: int) -> tuple[
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     found = tuple(check.integer(operation, number, name) for number in given)
     if len(found) not in (1, n):
-        raise ValueError(f"{operation}: {name} must be one number or {n}, not {found}")
-    if min(found) < least:
+        several = f" or {n}" if n > 1 else ""
+        raise ValueError(f"{operation}: {name} must be one number{several}, not {found}")
+    if least is not None and min(found) < least:
         raise ValueError(f"{operation}: {name} must be at least {least}, not {value}")
     return found if len(found) == n else found * n
 
