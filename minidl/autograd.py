@@ -295,27 +295,31 @@ class Function:
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
         if backend.several:
             check_one_device(type(self).__name__, arrays)
+        recorded = recording.on and self._connect(inputs)  # before forward, which may ask needs_grad what to save
         try:
             result = self.forward(*arrays)
         except MemoryError:
             shapes = ", ".join(str(array.shape) for array in arrays if is_array(array))
             raise MemoryError(f"{type(self).__name__}: not enough memory (inputs of shapes {shapes})") from None
-        if type(result) is tuple:
-            return self._make_outputs(inputs, arrays, result)
-        if type(result) is not np.ndarray:
-            result = as_array(result)
-        recorded = recording.on and self._record(inputs, arrays)
         version = inputs[0].version if self.is_view else None
         if not recorded:
-            return Tensor(result, False, None, version)
+            self.saved = ()
+            if type(result) is tuple:
+                return tuple(Tensor(as_array(part), False, None, version) for part in result)
+            return Tensor(as_array(result), False, None, version)
+        if self.saved or self.composed is not None:
+            self._note_saved(inputs, arrays)
+        if type(result) is tuple:
+            return self._make_outputs(result, version)
+        result = as_array(result)
         self.dtype = result.dtype
         output = Tensor(result, True, self, version)
         if self.saves_output:
             self.seen.append((output.version, output.version[0]))
         return output
 
-    def _record(self, inputs: Sequence[Any], arrays: list[Array]) -> bool:
-        """Note the edges to the inputs and, where something was saved, how to recognise it and its changes."""
+    def _connect(self, inputs: Sequence[Any]) -> bool:
+        """Note the edges to the inputs; False if none of them requires a gradient."""
         edges = [
             (x.grad_fn or x, x.array.shape) if isinstance(x, Tensor) and x._requires_grad else None for x in inputs
         ]
@@ -323,7 +327,6 @@ class Function:
             if edge is not None:
                 break
         else:
-            self.saved = ()
             return False
         if self.edges is not None:
             raise RuntimeError(
@@ -331,19 +334,17 @@ class Function:
             )
         self.edges = edges
         self.order = next(_tick)
-        if self.saved or self.composed is not None:
-            self.ids = list(map(id, arrays))
-            self.seen = [(x.version, x.version[0]) if isinstance(x, Tensor) else None for x in inputs]
-            if self.composed is not None:
-                self.inputs = arrays
         return True
 
-    def _make_outputs(self, inputs: Sequence[Any], arrays: list[Array], results: tuple) -> tuple[Tensor, ...]:
-        results = tuple(as_array(result) for result in results)
-        recorded = recording.on and self._record(inputs, arrays)
-        version = inputs[0].version if self.is_view else None
-        if not recorded:
-            return tuple(Tensor(result, False, None, version) for result in results)
+    def _note_saved(self, inputs: Sequence[Any], arrays: list[Array]) -> None:
+        """Note how to recognise the inputs among what was saved, and how to tell that they were changed."""
+        self.ids = list(map(id, arrays))
+        self.seen = [(x.version, x.version[0]) if isinstance(x, Tensor) else None for x in inputs]
+        if self.composed is not None:
+            self.inputs = arrays
+
+    def _make_outputs(self, results: tuple, version: list[int] | None) -> tuple[Tensor, ...]:
+        results = tuple(map(as_array, results))
         self.dtype = None  # every output has its own
         self.outputs = [(result.shape, result.dtype) for result in results]
         return tuple(
@@ -352,7 +353,7 @@ class Function:
         )
 
     def needs_grad(self, i: int) -> bool:
-        """Whether the gradient of input i will be used, for a backward that can save itself the work."""
+        """Whether the gradient of input i will be used: else forward need not save for it, nor backward compute it."""
         return self.edges is not None and self.edges[i] is not None
 
     # The backward pass, on arrays and on Tensors

@@ -182,10 +182,10 @@ class Sub(Function):
 
 
 class Mul(Function):
-    """z = x y; dL/dx = g y, dL/dy = g x."""
+    """z = x y; dL/dx = g y, dL/dy = g x. Each factor is kept only for the gradient of the other."""
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.saved = x, y
+        self.saved = (x if self.needs_grad(1) else None), (y if self.needs_grad(0) else None)
         return x * y
 
     def backward(self, g: Any) -> Any:

@@ -39,7 +39,7 @@ class Matmul(Function):
     """
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.saved = x, y
+        self.saved = (x if self.needs_grad(1) else None), (y if self.needs_grad(0) else None)
         return product(x, y)
 
     def backward(self, g: Any) -> Any:
@@ -54,7 +54,7 @@ class Dot(Function):
     """z = sum_k x_k y_k for two vectors; dL/dx_k = g y_k, dL/dy_k = g x_k."""
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.saved = x, y
+        self.saved = (x if self.needs_grad(1) else None), (y if self.needs_grad(0) else None)
         return x.dot(y)
 
     def backward(self, g: Any) -> Any:
@@ -72,7 +72,7 @@ class Linear(Function):
     """
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
-        self.saved = x, weight
+        self.saved = (x if self.needs_grad(1) else None), (weight if self.needs_grad(0) else None)
         y = product(x, weight.T)
         if bias is not None:
             y += bias

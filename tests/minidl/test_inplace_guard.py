@@ -297,3 +297,19 @@ def test_what_requires_a_gradient_is_not_changed_while_the_graph_is_recorded(cha
         with pytest.raises(RuntimeError, match="a change in place is not recorded"):
             change(x)
         np.testing.assert_array_equal(x.array, before)
+
+
+@pytest.mark.parametrize("product", [lambda x, w: x * w, lambda x, w: x @ w, minidl.nn.functional.linear])
+def test_a_factor_is_kept_only_for_the_gradient_of_the_other(product):
+    x, w = minidl.ones(3, 3), minidl.full((3, 3), 2.0, requires_grad=True)
+    y = product(x, w)
+    with minidl.no_grad():
+        w.add_(1)  # dL/dw needs x, not w
+    y.sum().backward()
+    expected = minidl.full((3, 3), 2.0, requires_grad=True)
+    product(x, expected).sum().backward()
+    assert w.grad.tolist() == expected.grad.tolist()
+    y = product(x, w)
+    x.add_(1)
+    with pytest.raises(RuntimeError, match="needs its input 0 as it was in the forward pass"):
+        y.sum().backward()
