@@ -10,13 +10,18 @@ operation, gives the same bits.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
-from typing import Any
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["Loop", "set_compiled"]
+__all__ = ["Loop", "announced", "enabled", "first_that_works", "set_compiled"]
+
+Result = TypeVar("Result")
 
 _enabled = os.environ.get("KERNELS_COMPILED", "1") != "0"
 
@@ -29,6 +34,50 @@ def set_compiled(enabled: bool) -> bool:
     global _enabled
     previous, _enabled = _enabled, bool(enabled)
     return previous
+
+
+def enabled() -> bool:
+    """Whether compiled loops are switched on."""
+    return _enabled
+
+
+def first_that_works(compile: Callable[[bool], Result]) -> Result | None:
+    """What ``compile(cache)`` returns, with the cache on disk or else without it; None if both fail.
+
+    The cache may be unwritable, full or damaged, and Numba absent or at odds with this NumPy. None of that is worth
+    stopping a training for. ``compile`` should call what it made, to prove it.
+    """
+    for cache in (True, False):
+        try:
+            import numba
+
+            if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+                return None
+            return compile(cache)
+        except Exception:
+            continue
+    return None
+
+
+@contextlib.contextmanager
+def announced(message: str, seconds: float = 0.5) -> Iterator[None]:
+    """Print the message on the error stream if the block takes long: who waits should know what for."""
+    begin_numba()
+    timer = threading.Timer(seconds, print, [message], {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def begin_numba() -> None:
+    """Let Numba load what it needs before it compiles a first function, or takes it from its cache: half a second."""
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
 
 
 class Loop:
@@ -61,23 +110,16 @@ class Loop:
         return True
 
     def _compile(self, dtype: np.dtype, arrays: int, numbers: int) -> Callable[..., None] | None:
-        """The compiled function, proved on arrays of one element, or None.
+        """The function compiled for arrays of this dtype and proved on arrays of one element, or None."""
 
-        The cache on disk may be unwritable, full or damaged, and Numba absent or at odds with this NumPy. None of that
-        is worth stopping a training for.
-        """
-        for cache in (True, False):
-            try:
-                import numba
+        def compile(cache: bool) -> Callable[..., None]:
+            import numba
 
-                if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-                    return None
-                compiled = numba.njit(self.function, cache=cache, error_model="numpy")
-                compiled(*[np.ones(1, dtype) for _ in range(arrays)], *[0.5] * numbers)
-                return compiled
-            except Exception:
-                continue
-        return None
+            compiled = numba.njit(self.function, cache=cache, error_model="numpy")
+            compiled(*[np.ones(1, dtype) for _ in range(arrays)], *[0.5] * numbers)
+            return compiled
+
+        return first_that_works(compile)
 
 
 def alike(arrays: tuple[Any, ...]) -> bool:
