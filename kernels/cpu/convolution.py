@@ -1,0 +1,264 @@
+"""Convolution in all three passes as sums of products, without copying windows out of the image.
+
+The convolution of x (N, C, H, W) with w (O, C, kH, kW), its gradient for x and its gradient for w are
+
+    y[n, o, i]  = b[o] + sum over c, k of   w[o, c, k] x[n, c, p]
+    dx[n, c, p] = b[c] + sum over o, i, k of w[o, c, k] g[n, o, i]        p = i stride + k dilation - start
+    dw[o, c, k] =        sum over n, i of    g[n, o, i] x[n, c, p]
+
+where i, k and p are pairs (line, column) and x is 0 outside of the image.
+
+**The layout.** Inside, channels lie last in memory: (N, H, W, C). Then one element k of the kernel is a product of
+matrices, pixels x channels with channels x outputs, and the channels of neighbouring pixels follow each other, so that
+a line of the kernel is one contiguous sum of kW C products. Results have the shape (N, O, H, W) but that memory, and a
+network that keeps it pays for no change of layout between its layers.
+
+**The rows of a tile** are pixels, chosen in one of two ways. By lines: neighbours in a line of y. The edge is dealt
+with by copying some images at a time to where zeros surround them. By images: the same pixel of different images. Then
+each pixel leaves out exactly those k that lie outside of the image, and no zeros are needed: with a 3 x 3 kernel on
+images of 2 x 2 more than half of the products are left out. Nor do narrow images leave tiles half empty.
+
+**The gradient of the input** is a convolution too, of g with the kernel turned round: p = i stride + k dilation - start
+says which k reach a pixel p, and from which i. With a stride, pixels fall into stride^2 classes with different k.
+
+Each function returns None where it cannot run, or where it would not pay; ``plain_convolution`` has the same in NumPy.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import sums
+from .windows import (
+    Target,
+    Windows,
+    by_images,
+    by_lines,
+    elements_met,
+    padded_size,
+    products_by_channels,
+    products_by_columns,
+)
+
+__all__ = ["Windows", "forward", "input_gradient", "weight_gradient"]
+
+WORTH = 10**6  # products: with fewer there is no need to let anybody wait for a compiler
+CACHE = 2**18  # bytes that some images may take, so that they stay in a second-level cache together with the kernel
+FEW = 8  # channels: fewer do not fill the columns, or the rows, of a tile
+
+
+def forward(x: Any, w: Any, b: Any, at: Windows, relu: bool = False) -> np.ndarray | None:
+    """y of the formula above, or max(y, 0). ``at`` is a ``Windows``, or has its fields; b may be None."""
+    if not pays(x.shape[0] * w.size * math.prod(at.count), x, w, b):
+        return None
+    y = np.empty((x.shape[0], *at.count, w.shape[0]), np.float32)
+    correlate(channels_last(x), outputs_last(w), b, Windows(*fields(at)), y, everywhere(y), relu)
+    return y.transpose(0, 3, 1, 2)
+
+
+def input_gradient(g: Any, w: Any, b: Any, at: Windows) -> np.ndarray | None:
+    """dx of the formula above; b may be None."""
+    if not pays(g.shape[0] * w.size * math.prod(at.count), g, w, b):
+        return None
+    at, channels = Windows(*fields(at)), w.shape[1]
+    dx = np.empty((g.shape[0], *at.size, channels), np.float32)
+    if channels < FEW and at.stride == (1, 1):
+        lay_out(channels_last(g), w, at, dx)
+        if b is not None:
+            dx += b
+    else:
+        turn_round(channels_last(g), channels_of_input_last(w), b, at, dx)
+    return dx.transpose(0, 3, 1, 2)
+
+
+def weight_gradient(x: Any, g: Any, at: Windows) -> np.ndarray | None:
+    """dw of the formula above."""
+    if not pays(x.shape[1] * math.prod(at.kernel) * g.size, x, g):
+        return None
+    at, channels, outputs = Windows(*fields(at)), x.shape[1], g.shape[1]
+    x, g = channels_last(x), channels_last(g)
+    dw = np.zeros((channels, *at.kernel, outputs), np.float32)
+    few = channels < FEW
+    plans = products_by_columns if few else products_by_channels
+    for images, part in padded_groups(x, at, g[0].nbytes) if few else groups(x, g[0].nbytes):
+        sums.run(plans(part.shape, outputs, at), part, g[images], dw)
+    return sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
+
+
+def pays(products: int, *arrays: Any) -> bool:
+    """Whether the compiled form can run on these arrays, and has so many products to compute that it is worth it."""
+    for x in arrays:
+        if x is not None and (type(x) is not np.ndarray or x.dtype.char != "f" or not x.flags.aligned):
+            return False
+    return products >= max(WORTH, 1) and sums.ready()
+
+
+def fields(at: Any) -> tuple[tuple[int, int], ...]:
+    return at.size, at.kernel, at.stride, at.start, at.dilation, at.count
+
+
+# --- a kernel over images ----------------------------------------------------------------------------------------
+
+
+def correlate(
+    x: np.ndarray, kernel: np.ndarray, b: Any, at: Windows, y: np.ndarray, target: Target, relu: bool = False
+) -> None:
+    """y = the kernel (kH, kW, C, O) over x (N, H, W, C), in the pixels of the target."""
+    if b is not None:
+        b = np.ascontiguousarray(b)
+    if images_in_rows(x, at):
+        met = [elements_met(at, axis) for axis in (0, 1)]
+        kernel = kernel[met[0].start : met[0].stop, met[1].start : met[1].stop]
+        start = tuple(s - k.start * d for s, k, d in zip(at.start, met, at.dilation))
+        at = at._replace(kernel=kernel.shape[:2], start=start)
+        sums.run(by_images(x.shape, kernel.shape[3], at, target, b is not None, relu), x, panels(kernel), y, b)
+        return
+    kernel_in_panels = panels(kernel)
+    for images, part in padded_groups(x, at):
+        plans = by_lines(part.shape, kernel.shape[3], at, target, b is not None, relu)
+        sums.run(plans, part, kernel_in_panels, y[images], b)
+
+
+def images_in_rows(x: np.ndarray, at: Windows) -> bool:
+    """Whether the rows of tiles are images. Measured: 0.35 to 1.0 of the time by lines, where lines need zeros around
+    the image or are short; 1.05 to 1.2 elsewhere. There is a plan for each pixel, so there should not be too many.
+    """
+    if x.shape[0] < 6:
+        return False
+    pixels, zeros = math.prod(at.count), any(padded_size(at, axis) > at.size[axis] for axis in (0, 1))
+    return pixels <= (32 * 32 if zeros else 8 * 8)
+
+
+def panels(kernel: np.ndarray) -> np.ndarray:
+    """The kernel as the tile wants it: outputs in panels, each (kH, kW, C, columns) and contiguous."""
+    width, outputs = sums.columns_of_a_panel(), kernel.shape[3]
+    if outputs <= width:
+        return np.ascontiguousarray(kernel)
+    result = np.empty((-(-outputs // width), *kernel.shape[:3], width), np.float32)
+    for panel, first in zip(result, range(0, outputs, width)):
+        some = kernel[..., first : first + width]
+        panel[..., : some.shape[3]] = some
+    return result
+
+
+def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some images at a time, with zeros around them; valid until the next are asked for. ``others``: as in groups."""
+    size = padded_size(at, 0), padded_size(at, 1)
+    front = [max(start, 0) for start in at.start]
+    left_out = [max(-start, 0) for start in at.start]
+    if size == x.shape[1:3] and not any(left_out):
+        yield from groups(x, others) if others else [(slice(0, x.shape[0]), x)]
+        return
+    padded = None
+    for images, part in groups(x, others):
+        if padded is None:
+            padded = np.zeros((part.shape[0], *size, x.shape[3]), np.float32)
+        inside = padded[: part.shape[0]]
+        inside[:, front[0] : front[0] + x.shape[1], front[1] : front[1] + x.shape[2]] = part
+        yield images, inside
+
+
+def groups(x: np.ndarray, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+    """As many images at a time as fit into the cache, with ``others`` bytes of another array for each."""
+    count = max(1, CACHE // max(x[0].nbytes + others, 1))
+    for first in range(0, x.shape[0], count):
+        images = slice(first, min(first + count, x.shape[0]))
+        yield images, x[images]
+
+
+# --- the way back to the input -----------------------------------------------------------------------------------
+
+
+def turn_round(g: np.ndarray, kernel: np.ndarray, b: Any, at: Windows, dx: np.ndarray) -> None:
+    """dx, one class of pixels at a time: those that have the same elements of the kernel over them."""
+    whole = everywhere(dx)
+    for first in itertools.product(*(range(min(at.stride[axis], at.size[axis])) for axis in (0, 1))):
+        turned = [reaching(at, axis, first[axis]) for axis in (0, 1)]
+        places = dx[:, first[0] :: at.stride[0], first[1] :: at.stride[1]]
+        if None in turned:
+            places[...] = 0 if b is None else b
+            continue
+        elements, start, dilation = zip(*turned)
+        some = kernel[elements]
+        windows = Windows(at.count, some.shape[:2], (1, 1), start, dilation, places.shape[1:3])
+        offset = first[0] * whole.line + first[1] * whole.pixel
+        target = Target(offset, whole.image, at.stride[0] * whole.line, at.stride[1] * whole.pixel)
+        correlate(g, some, b, windows, dx, target)
+
+
+def reaching(at: Windows, axis: int, first: int) -> tuple[slice, int, int] | None:
+    """Which elements of the kernel reach the pixels first, first + stride, ..., and how they lie on g.
+
+    p = i stride + k dilation - start has a solution i only for every (stride / gcd(stride, dilation))-th k. From one of
+    these to the next, i falls by dilation / gcd; so they are taken from last to first, and i rises.
+
+    Returns:
+        The elements, from the last; the start and the dilation of the windows on g; or None if no element reaches them.
+    """
+    stride, dilation = at.stride[axis], at.dilation[axis]
+    place = first + at.start[axis]
+    elements = [k for k in range(at.kernel[axis]) if (place - k * dilation) % stride == 0]
+    if not elements:
+        return None
+    common = math.gcd(stride, dilation)
+    step = stride // common
+    turned = slice(elements[-1], elements[0] - 1 if elements[0] else None, -step)
+    return turned, (elements[-1] * dilation - place) // stride, dilation // common
+
+
+def lay_out(g: np.ndarray, w: np.ndarray, at: Windows, dx: np.ndarray) -> None:
+    """dx for few channels, where columns c would leave tiles almost empty: all products first, then their sums.
+
+    The columns are all elements (c, k), so that one product of matrices gives what each g adds to its window. Windows
+    overlap; element by element of the kernel, they are added to the image.
+    """
+    images, channels = dx.shape[0], dx.shape[3]
+    matrix = w.reshape(1, 1, w.shape[0], -1)
+    one = Windows(at.count, (1, 1), (1, 1), (0, 0), (1, 1), at.count)
+    products = np.empty((images, *at.count, matrix.shape[3]), np.float32)
+    correlate(g, matrix, None, one, products, everywhere(products))
+    elements = sums.transposed(products.reshape(-1, matrix.shape[3]))
+    elements = elements.reshape(channels, *at.kernel, images, *at.count)
+    size = padded_size(at, 0), padded_size(at, 1)
+    padded = np.zeros((channels, images, *size), np.float32)
+    for element in itertools.product(*map(range, at.kernel)):
+        lines, columns = (slice(k * d, k * d + n) for k, d, n in zip(element, at.dilation, at.count))
+        padded[:, :, lines, columns] += elements[:, *element]
+    lines, columns = (slice(start, start + n) for start, n in zip(at.start, at.size))
+    dx[...] = padded[:, :, lines, columns].transpose(1, 2, 3, 0)
+
+
+# --- layouts -----------------------------------------------------------------------------------------------------
+
+
+def everywhere(y: np.ndarray) -> Target:
+    """All pixels of y (N, H, W, C)."""
+    _, height, width, channels = y.shape
+    return Target(0, height * width * channels, width * channels, channels)
+
+
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """x (N, C, H, W) as a contiguous array (N, H, W, C); a view if it already lies like that."""
+    last = x.transpose(0, 2, 3, 1)
+    if last.flags.c_contiguous or not x.flags.c_contiguous:
+        return np.ascontiguousarray(last)
+    return sums.transposed(x.reshape(*x.shape[:2], -1)).reshape(last.shape)
+
+
+def outputs_last(w: np.ndarray) -> np.ndarray:
+    """w (O, C, kH, kW) as (kH, kW, C, O), with neighbouring outputs side by side."""
+    outputs, channels, *kernel = w.shape
+    last = sums.transposed(np.ascontiguousarray(w).reshape(outputs, -1))
+    return last.reshape(channels, *kernel, outputs).transpose(1, 2, 0, 3)
+
+
+def channels_of_input_last(w: np.ndarray) -> np.ndarray:
+    """w (O, C, kH, kW) as (kH, kW, O, C), with neighbouring channels side by side."""
+    outputs, channels, *kernel = w.shape
+    last = sums.transposed(np.ascontiguousarray(w).reshape(outputs, channels, -1))
+    return last.reshape(outputs, *kernel, channels).transpose(1, 2, 0, 3)
