@@ -26,9 +26,11 @@ from .joining import *  # noqa: F403
 from .linalg import *  # noqa: F403
 from .loss import *  # noqa: F403
 from .methods import attach
+from .normalization import *  # noqa: F403
 from .norms import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .piecewise import *  # noqa: F403
+from .pooling import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .resampling import *  # noqa: F403
 from .scans import *  # noqa: F403

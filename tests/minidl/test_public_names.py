@@ -196,6 +196,7 @@ OTHER_PARAMETERS = {
 
 def torch_signatures(value, name):
     """What is known of the parameters of one of PyTorch's names: by inspection, or from the head of its docstring."""
+    value = getattr(torch.nn.functional, f"{name}_with_indices", value)  # max_pool2d itself only passes *args on
     overloads = typing.get_overloads(value.__init__) if inspect.isfunction(getattr(value, "__init__", None)) else []
     try:
         return [*map(inspect.signature, overloads), inspect.signature(value)]
