@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lessons.exercise import close, expect
+from lessons.exercise import close, expect, slopes
 
 
 def check_gradient(solution):
@@ -15,10 +15,10 @@ def check_gradient(solution):
         expect(len(got) == 2, "the result is a pair: the gradient of w and the gradient of b", **given)
         expect(np.shape(got[0]) == (K,), "the gradient of w has one entry for each weight", **given)
         expect(np.shape(got[1]) == (), "the gradient of b is one number", **given)
-        by_b = slope(lambda v, w=w, X=X, y=y: mse(w, v, X, y), b)
+        by_b = slopes(lambda v, w=w, X=X, y=y: mse(w, v, X, y), b)
         expect(close(got[1], by_b), "the gradient of b is the slope of J", measured=by_b, **given)
         by_w = [
-            slope(lambda v, k=k, w=w, X=X, y=y: mse(np.where(np.arange(len(w)) == k, v, w), 0.7, X, y), w[k])
+            slopes(lambda v, k=k, w=w, X=X, y=y: mse(np.where(np.arange(len(w)) == k, v, w), 0.7, X, y), w[k])
             for k in range(K)
         ]
         expect(close(got[0], by_w), "the gradient of w is the slope of J", measured=by_w, **given)
@@ -60,10 +60,6 @@ def check_largest_alpha(solution):
 
 def mse(w, b, X, y):
     return np.mean((X @ w + b - y) ** 2)
-
-
-def slope(f, at, epsilon=1e-6):
-    return (f(at + epsilon) - f(at - epsilon)) / (2 * epsilon)
 
 
 def distances(x, alpha, steps=2000):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lessons.exercise import close, expect
+from lessons.exercise import close, expect, slopes
 
 
 def check_gradients(solution):
@@ -17,15 +17,11 @@ def check_gradients(solution):
         expect(np.shape(got[0]) == (inputs,), "the gradient of w has one entry for each weight", **given)
         expect(np.shape(got[1]) == (), "the gradient of b is one number", **given)
         by_w = [
-            slope(lambda v, k=k: error(np.where(np.arange(inputs) == k, v, w), b, x, y), w[k]) for k in range(inputs)
+            slopes(lambda v, k=k: error(np.where(np.arange(inputs) == k, v, w), b, x, y), w[k]) for k in range(inputs)
         ]
-        expect(close(got[1], slope(lambda v: error(w, v, x, y), b)), "the gradient of b is the slope of E", **given)
+        expect(close(got[1], slopes(lambda v: error(w, v, x, y), b)), "the gradient of b is the slope of E", **given)
         expect(close(got[0], by_w), "the gradient of w is the slope of E", measured=by_w, **given)
 
 
 def error(w, b, x, y):
     return (y - np.tanh(w @ x + b)) ** 2 / 2
-
-
-def slope(f, at, epsilon=1e-6):
-    return (f(at + epsilon) - f(at - epsilon)) / (2 * epsilon)
