@@ -1,6 +1,7 @@
 """The fast array functions that the engine borrows from the package ``kernels``: the one place where the two meet.
 
-Each of them returns False where it cannot run, and the caller then computes the same with the arrays' own library.
+Each of them returns False, or None in the place of a result, where it cannot run; the caller then computes the same
+with the arrays' own library.
 """
 
 import kernels
@@ -12,6 +13,7 @@ if getattr(kernels, "OWNER", None) != "minidl":
         "uninstall it, or put minidl's folder in front of it on sys.path"
     )
 
+from kernels.cpu import convolution
 from kernels.cpu.optimizer import adagrad, adam, momentum, rmsprop, sgd
 
-__all__ = ["adagrad", "adam", "momentum", "rmsprop", "sgd"]
+__all__ = ["adagrad", "adam", "convolution", "momentum", "rmsprop", "sgd"]

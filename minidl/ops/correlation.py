@@ -17,6 +17,9 @@ Each is a matrix product. A row of the matrix of windows holds the kH kW C numbe
 
 That matrix is kH kW times as large as x. It is made in pieces that fit into a cache, used, and overwritten by the next;
 nothing of it is kept for the backward pass. Channels come last in it, so that what is copied lies together.
+
+Where ``kernels`` has a compiled form that does without this matrix, it is used instead. Its results have their channels
+last in memory.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from .. import fast
 from ..backend import device_of, namespace
 from .windows import ALL, Windows, add_windows, padded, slid
 
@@ -37,6 +41,8 @@ BYTES, BYTES_ELSEWHERE, ROWS = 2**20, 2**28, 256
 
 def forward(x: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
     """y[n, o, i] = b[o] + sum over c, k of w[o, c, k] x[n, c, place(i, k)]; b may be None."""
+    if groups == 1 and (y := fast.convolution.forward(x, w, b, at)) is not None:
+        return y
     xp = namespace(x)
     images, outputs = x.shape[0], w.shape[0]
     y = xp.empty((images, groups, outputs // groups, *at.count), x.dtype)
@@ -58,6 +64,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
     around p, read backwards: a convolution of g with the kernel turned round and its channels exchanged, which is the
     faster way, unless the windows of g hold many more channels than those of x.
     """
+    if groups == 1 and (dx := fast.convolution.input_gradient(g, w, b, at)) is not None:
+        return dx
     images, channels = g.shape[0], w.shape[1] * groups
     back = turned(at)
     if at.stride == (1, 1) and min(back.start) >= 0 and g.shape[1] <= 4 * channels:
@@ -78,6 +86,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
 
 def weight_gradient(x: Any, g: Any, at: Windows, groups: int) -> Any:
     """dS/dw[o, c, k] = sum over n, i of g[n, o, i] x[n, c, place(i, k)]."""
+    if groups == 1 and (dw := fast.convolution.weight_gradient(x, g, at)) is not None:
+        return dw
     xp = namespace(x)
     channels, outputs = x.shape[1] // groups, g.shape[1] // groups
     dw = xp.zeros((groups, math.prod(at.kernel) * channels, outputs), x.dtype)
