@@ -3,12 +3,16 @@
 A window is a product of one interval a dimension. So pooling goes dimension by dimension, first along the last one and
 then along the one before: a 3x3 window takes 3 + 3 steps instead of 9, each of them over a whole array. Padding is
 never stored, it only shortens the windows at the edges.
+
+A plane is what is pooled by itself: an image (H, W), or a row (L,), of one channel of one sample. Planes are often
+small and many, and a step of NumPy along short rows costs more than the work done there. So they are brought into the
+order (H, W, planes) first, as many at a time as fit into a cache.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +37,9 @@ __all__ = [
 Size = int | Sequence[int]
 Sizes = int | None | Sequence[int | None]
 
+BLOCK = 1 << 16  # elements: a few arrays of this length fit into a core's cache
+FEW = 4  # places a window; up to here the k-th places of all windows are added at once, beyond window by window
+
 
 # --- windows -----------------------------------------------------------------------------------------------------
 
@@ -48,6 +55,7 @@ class Windows(NamedTuple):
     first: slice | list[int]  # the first place of each window
     sizes: list[int]  # what the sum of each window is divided by
     length: int  # how many windows there are
+    even: int = 0  # their size, if they lie side by side and cover everything
 
 
 def sliding(n: int, size: int, stride: int, padding: int, dilation: int, count: int, whole: bool = True) -> Windows:
@@ -66,7 +74,8 @@ def sliding(n: int, size: int, stride: int, padding: int, dilation: int, count: 
     ends = [min(start + size, n + padding) for start in starts]
     sizes = [end - start if whole else min(end, n) - max(start, 0) for start, end in zip(starts, ends, strict=True)]
     if not padding:
-        return Windows(steps, slice(0, count * stride, stride), sizes, count)
+        even = size if size == stride and dilation == 1 and count * size == n else 0
+        return Windows(steps, slice(0, count * stride, stride), sizes, count, even)
     return Windows(steps, [start if start >= 0 else start % dilation for start in starts], sizes, count)
 
 
@@ -83,14 +92,40 @@ def adaptive(n: int, count: int) -> Windows:
     return Windows(steps, starts, [end - start for start, end in spans], count)
 
 
-def along(axis: int, part: Any) -> tuple:
-    """The index of a part of one dimension, counted from the end."""
-    return (..., part, *[slice(None)] * (-1 - axis))
+def at(axis: int, part: Any) -> tuple:
+    """The index of a part of one dimension."""
+    return (*[slice(None)] * axis, part)
 
 
-def last_first(windows: Sequence[Windows]) -> list[tuple[int, Windows]]:
-    """The dimensions with their windows, the last one first."""
-    return [(-1 - i, w) for i, w in enumerate(reversed(windows))]
+def replaced(shape: tuple[int, ...], axis: int, length: int) -> tuple[int, ...]:
+    """The shape with another length in one dimension."""
+    return (*shape[:axis], length, *shape[axis + 1 :])
+
+
+# --- planes ------------------------------------------------------------------------------------------------------
+
+
+def as_planes(x: Any, dims: int) -> Any:
+    """x as (planes, H, W), or (planes, L)."""
+    return x.reshape(math.prod(x.shape[: x.ndim - dims]), *x.shape[x.ndim - dims :])
+
+
+def blocks(x: Any) -> Iterator[tuple[slice, Any, int]]:
+    """Some planes at a time: which they are, their elements in the quicker order, and which axis is the plane's first.
+
+    It is 0 in (H, W, planes), 1 in (planes, H, W); the latter where a row is longer than there are planes.
+    """
+    step = max(1, BLOCK // max(1, math.prod(x.shape[1:])))
+    rotate = min(step, x.shape[0]) > x.shape[-1]
+    for start in range(0, x.shape[0], step):
+        which = slice(start, start + step)
+        part = x[which]
+        yield which, namespace(x).ascontiguousarray(namespace(x).moveaxis(part, 0, -1)) if rotate else part, not rotate
+
+
+def store(y: Any, which: slice, part: Any, first: int) -> None:
+    """Put planes in the order of ``blocks`` back into (planes, H, W)."""
+    y[which] = part if first else namespace(y).moveaxis(part, -1, 0)
 
 
 # --- the largest element -----------------------------------------------------------------------------------------
@@ -102,9 +137,9 @@ class MaxPool(Function):
     Where several elements are the largest, the first one counts. NaN is larger than all numbers, and here the last one
     counts: that is PyTorch's rule.
 
-    The place of the largest element is an index into the plane, the last dimensions taken as one; later places have
-    larger indices. A place that a comparison has chosen therefore is max(place so far, chosen * place): arithmetic with
-    truth values is several times as fast as a choice by mask.
+    The place of the largest element is an index into the plane, h W + w; later places have larger indices. A place that
+    a comparison has chosen therefore is max(place so far, chosen * place): arithmetic with truth values is several
+    times as fast as a choice by mask.
 
     Args:
         windows: of the last dimensions.
@@ -117,18 +152,28 @@ class MaxPool(Function):
 
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
-        xp = namespace(x)
+        xp, dims = namespace(x), len(self.windows)
+        shape = (*x.shape[: x.ndim - dims], *(w.length for w in self.windows))
+        z, y = as_planes(x, dims), xp.empty(shape, x.dtype)
         if not self.keep:
-            for axis, windows in last_first(self.windows):
-                x = largest(x, axis, windows)
-            return x
+            for which, part, first in blocks(z):
+                for i in reversed(range(dims)):
+                    part = largest(part, first + i, self.windows[i])
+                store(as_planes(y, dims), which, part, first)
+            return y
         with_nan = x.dtype.kind == "f" and x.size > 0 and bool(xp.isnan(x.max()))
-        plane = x.shape[x.ndim - len(self.windows) :]
-        places = xp.arange(math.prod(plane), dtype=np.int32 if math.prod(plane) < 2**31 else int64).reshape(plane)
-        for axis, windows in last_first(self.windows):
-            x, places = largest_with_place(x, places, axis, windows, with_nan)
+        size = math.prod(z.shape[1:])
+        numbered = xp.arange(size, dtype=np.int32 if size < 2**31 else int64).reshape(z.shape[1:])
+        places = xp.empty(shape, numbered.dtype)
+        for which, part, first in blocks(z):
+            found = numbered if first else numbered[..., None]
+            found = xp.broadcast_to(found, part.shape)
+            for i in reversed(range(dims)):
+                part, found = largest_with_place(part, found, first + i, self.windows[i], with_nan)
+            store(as_planes(y, dims), which, part, first)
+            store(as_planes(places, dims), which, found, first)
         self.saved = (places,)
-        return (x, places.astype(int64)) if self.return_indices else x
+        return (y, places.astype(int64)) if self.return_indices else y
 
     def backward(self, g: Any) -> Any:
         (places,) = self.saved
@@ -137,25 +182,24 @@ class MaxPool(Function):
 
 def largest(x: Any, axis: int, windows: Windows) -> Any:
     """The largest element of each window."""
-    y = x[along(axis, windows.first)].copy()
+    y = x[at(axis, windows.first)].copy()
     for outputs, inputs in windows.steps:
-        part = y[along(axis, outputs)]
-        namespace(x).maximum(part, x[along(axis, inputs)], out=part)
+        part = y[at(axis, outputs)]
+        namespace(x).maximum(part, x[at(axis, inputs)], out=part)
     return y
 
 
 def largest_with_place(x: Any, places: Any, axis: int, windows: Windows, with_nan: bool) -> tuple[Any, Any]:
-    """The largest element of each window and, of the places that broadcast against x, the one that belongs to it."""
+    """The largest element of each window and, of the places of all elements, the one that belongs to it."""
     xp = namespace(x)
-    y = x[along(axis, windows.first)].copy()
-    found = xp.broadcast_to(places[along(axis, windows.first)], y.shape).copy()
+    y, found = x[at(axis, windows.first)].copy(), places[at(axis, windows.first)].copy()
     for outputs, inputs in windows.steps[isinstance(windows.first, slice) :]:
-        part, chosen, value = y[along(axis, outputs)], found[along(axis, outputs)], x[along(axis, inputs)]
+        part, chosen, value = y[at(axis, outputs)], found[at(axis, outputs)], x[at(axis, inputs)]
         better = value > part
         if with_nan:
             better |= value != value
         xp.maximum(part, value, out=part)
-        xp.maximum(chosen, better * places[along(axis, inputs)], out=chosen)
+        xp.maximum(chosen, better * places[at(axis, inputs)], out=chosen)
     return y, found
 
 
@@ -215,13 +259,16 @@ class AvgPool(Function):
 
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
-        for axis, windows in last_first(self.windows):
-            y = namespace(x).zeros((*x.shape[:axis], windows.length, *x.shape[x.ndim + axis + 1 :]), x.dtype)
-            for outputs, inputs in windows.steps:
-                part = y[along(axis, outputs)]
-                part += x[along(axis, inputs)]
-            x = y
-        return divide(x, self.windows, self.divisor)
+        dims = len(self.windows)
+        if tiled(self.windows):
+            shape, axes = tiles(x.shape, self.windows)
+            return divide(x.reshape(shape).sum(axes), self.windows, self.divisor)
+        y = namespace(x).empty((*x.shape[: x.ndim - dims], *(w.length for w in self.windows)), x.dtype)
+        for which, part, first in blocks(as_planes(x, dims)):
+            for i in reversed(range(dims)):
+                part = gathered(part, first + i, self.windows[i])
+            store(as_planes(y, dims), which, part, first)
+        return divide(y, self.windows, self.divisor)
 
     def backward(self, g: Any) -> Any:
         return m.apply(Spread(self.windows, self.divisor, self.shape), g)
@@ -234,17 +281,51 @@ class Spread(Function):
         self.windows, self.divisor, self.shape = windows, divisor, shape
 
     def forward(self, x: Any) -> Any:
+        dims = len(self.windows)
         x = divide(x.copy(), self.windows, self.divisor)
-        for axis, windows in reversed(last_first(self.windows)):
-            y = namespace(x).zeros((*x.shape[:axis], self.shape[axis], *x.shape[x.ndim + axis + 1 :]), x.dtype)
-            for outputs, inputs in windows.steps:
-                part = y[along(axis, inputs)]
-                part += x[along(axis, outputs)]
-            x = y
-        return x
+        y = namespace(x).empty(self.shape, x.dtype)
+        if tiled(self.windows):
+            shape, axes = tiles(self.shape, self.windows)
+            y.reshape(shape)[...] = x.reshape([1 if axis in axes else n for axis, n in enumerate(shape)])
+            return y
+        for which, part, first in blocks(as_planes(x, dims)):
+            for i, (windows, length) in enumerate(zip(self.windows, self.shape[len(self.shape) - dims :], strict=True)):
+                part = scattered(part, first + i, windows, length)
+            store(as_planes(y, dims), which, part, first)
+        return y
 
     def backward(self, g: Any) -> Any:
         return m.apply(AvgPool(self.windows, self.divisor), g)
+
+
+def tiled(windows: Sequence[Windows]) -> bool:
+    """Whether the windows cover the plane side by side and are large enough to be summed one by one."""
+    return min(w.even for w in windows) > FEW
+
+
+def tiles(shape: tuple[int, ...], windows: Sequence[Windows]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shape with every dimension split into (windows, places), and the axes of the places."""
+    batch = len(shape) - len(windows)
+    split = tuple(n for w in windows for n in (w.length, w.even))
+    return (*shape[:batch], *split), tuple(range(batch + 1, batch + len(split), 2))
+
+
+def gathered(x: Any, axis: int, windows: Windows) -> Any:
+    """The sum of each window."""
+    y = namespace(x).zeros(replaced(x.shape, axis, windows.length), x.dtype)
+    for outputs, inputs in windows.steps:
+        part = y[at(axis, outputs)]
+        part += x[at(axis, inputs)]
+    return y
+
+
+def scattered(x: Any, axis: int, windows: Windows, length: int) -> Any:
+    """For each place the sum of the elements of x whose windows contain it."""
+    y = namespace(x).zeros(replaced(x.shape, axis, length), x.dtype)
+    for outputs, inputs in windows.steps:
+        part = y[at(axis, inputs)]
+        part += x[at(axis, outputs)]
+    return y
 
 
 def divide(x: Any, windows: Sequence[Windows], divisor: int | None) -> Any:
@@ -252,11 +333,11 @@ def divide(x: Any, windows: Sequence[Windows], divisor: int | None) -> Any:
     if divisor is not None:
         x /= divisor
         return x
-    for axis, w in last_first(windows):
+    for behind, w in enumerate(reversed(windows)):  # dimensions that come after this one
         if len(set(w.sizes)) == 1:
             x /= w.sizes[0]
         else:
-            x /= namespace(x).asarray(w.sizes, dtype=x.dtype).reshape(-1, *[1] * (-1 - axis))
+            x /= namespace(x).asarray(w.sizes, dtype=x.dtype).reshape(-1, *[1] * behind)
     return x
 
 

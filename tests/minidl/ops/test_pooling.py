@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import minidl
 import minidl.nn.functional as F
+from minidl.ops import pooling
 from minidl.testing import gradcheck, gradgradcheck
 
 OPERATIONS = ["max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"]
@@ -114,6 +115,55 @@ def test_adaptive_windows_one_by_one(operation, data):
     np.testing.assert_allclose(getattr(F, operation)(minidl.tensor(x), **settings).array, y, rtol=1e-12)
 
 
+# --- blocks of planes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [1, 40, 100, 1 << 16])
+@pytest.mark.parametrize("shape", [(3, 7, 4, 5), (1, 2, 6, 12), (11, 6, 6), (5, 4, 12)])
+def test_blocks_change_nothing(monkeypatch, block, shape):
+    x = np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape) // 3.0  # with ties
+    calls = [lambda x: F.max_pool1d(x.reshape(-1, *x.shape[-2:]), 3, 2, 1, return_indices=True)]
+    calls += [lambda x: F.max_pool2d(x, 2, return_indices=True), lambda x: (F.max_pool2d(x, 3, 2, 1),)]
+    calls += [lambda x: (F.avg_pool2d(x, 3, 2, 1),), lambda x: (F.adaptive_avg_pool2d(x, (4, 3)),)]
+    calls += [lambda x: (F.adaptive_avg_pool2d(x, 1),), lambda x: F.adaptive_max_pool2d(x, 2, return_indices=True)]
+
+    def every():
+        found = []
+        for call in calls:
+            leaf = minidl.tensor(x, requires_grad=True)
+            results = call(leaf)
+            results[0].backward(minidl.tensor(np.sin(np.arange(results[0].array.size)).reshape(results[0].shape)))
+            with minidl.no_grad():
+                found += [call(leaf)[0].array]
+            found += [leaf.grad.array, *(y.array for y in results)]
+        return found
+
+    expected = every()
+    monkeypatch.setattr(pooling, "BLOCK", block)
+    for y, other in zip(every(), expected, strict=True):
+        np.testing.assert_allclose(y, other, rtol=1e-12, atol=1e-13)
+
+
+def test_planes_are_taken_in_both_orders(monkeypatch):
+    monkeypatch.setattr(pooling, "BLOCK", 60)
+    for shape, first, steps in (
+        ((9, 2, 3), 0, [9]),
+        ((15, 2, 3), 0, [10, 5]),
+        ((2, 2, 3), 1, [2]),
+        ((8, 4, 5), 1, [3]),
+    ):
+        x = np.arange(math.prod(shape)).reshape(shape)
+        y = np.zeros_like(x)
+        lengths = []
+        for which, part, axis in pooling.blocks(x):
+            assert axis == first
+            lengths.append(part.shape[0 if first else -1])
+            assert part.flags.c_contiguous
+            pooling.store(y, which, part, axis)
+        assert np.array_equal(x, y)
+        assert lengths[: len(steps)] == steps
+
+
 # --- gradients ---------------------------------------------------------------------------------------------------
 
 
@@ -215,7 +265,7 @@ def test_places_are_not_computed_where_nobody_needs_them(monkeypatch):
         raise AssertionError("places were computed")
 
     x = minidl.ones(1, 4, 4, requires_grad=True)
-    monkeypatch.setattr("minidl.ops.pooling.largest_with_place", fail)
+    monkeypatch.setattr(pooling, "largest_with_place", fail)
     with minidl.no_grad():
         assert F.max_pool2d(x, 2).tolist() == [[[1, 1], [1, 1]]]
     assert F.max_pool2d(x.detach(), 2).tolist() == [[[1, 1], [1, 1]]]
