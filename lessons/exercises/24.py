@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lessons.exercise import close, expect
+from lessons.exercise import close, expect, slopes
 
 
 def check_fold(solution):
@@ -46,16 +46,6 @@ def check_layer_norm_backward(solution):
 def layer_norm(x, gamma, beta, eps):
     mean, var = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
-
-
-def slopes(f, at, epsilon=1e-5):
-    """Central differences of f at every entry."""
-    found = np.zeros_like(at)
-    for index in np.ndindex(at.shape):
-        step = np.zeros_like(at)
-        step[index] = epsilon
-        found[index] = (f(at + step) - f(at - step)) / (2 * epsilon)
-    return found
 
 
 def check_running(solution):
