@@ -143,7 +143,7 @@ w, b = rng.normal(0, 1, DEPTH), rng.normal(0, 0.5, DEPTH)
 
 
 def chain(x, step):
-    """All values on the way, and the slope of the last by the first. step(x, f) gives the next x."""
+    """All values on the way, and the slope of the last by the first. step gives the next value and its slope by x."""
     values, slope = [x], np.ones_like(x)
     for k in range(DEPTH):
         f = np.tanh(w[k] * values[-1] + b[k])
