@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import minidl
@@ -26,7 +26,7 @@ def sliding(draw, operation):
     """An input and settings that fit it."""
     dims = dims_of(operation)
     kernel = draw(st.lists(st.integers(1, 4), min_size=dims, max_size=dims))
-    settings = {
+    options = {
         "kernel_size": tuple(kernel),
         "stride": tuple(draw(st.integers(1, 4)) for _ in kernel),
         "padding": tuple(draw(st.integers(0, k // 2)) for k in kernel),
@@ -34,16 +34,16 @@ def sliding(draw, operation):
     }
     gaps = [1] * dims
     if "max" in operation:
-        settings["dilation"] = gaps = tuple(draw(st.integers(1, 3)) for _ in kernel)
+        options["dilation"] = gaps = tuple(draw(st.integers(1, 3)) for _ in kernel)
     else:
-        settings["count_include_pad"] = draw(st.booleans())
+        options["count_include_pad"] = draw(st.booleans())
     if operation == "avg_pool2d":
-        settings["divisor_override"] = draw(st.sampled_from([None, 3, -2]))
+        options["divisor_override"] = draw(st.sampled_from([None, 3, -2]))
     plane = []
-    for k, p, d in zip(kernel, settings["padding"], gaps, strict=True):
+    for k, p, d in zip(kernel, options["padding"], gaps, strict=True):
         plane.append(draw(st.integers(max(1, d * (k - 1) + 1 - 2 * p), d * (k - 1) + 6)))
         assume(not p or any(0 <= j * d - p < plane[-1] for j in range(k)))  # else PyTorch reads beyond the plane
-    return draw_input(draw, plane), settings
+    return draw_input(draw, plane), options
 
 
 @st.composite
@@ -93,17 +93,17 @@ def by_loops(operation, x, kernel_size, stride, padding, ceil_mode, dilation=(1,
 @pytest.mark.parametrize("operation", OPERATIONS)
 @given(data=st.data())
 def test_windows_one_by_one(operation, data):
-    x, settings = data.draw(sliding(operation))
-    expected = by_loops(operation, x, **settings)
-    np.testing.assert_allclose(getattr(F, operation)(minidl.tensor(x), **settings).array, expected, rtol=1e-12)
+    x, options = data.draw(sliding(operation))
+    expected = by_loops(operation, x, **options)
+    np.testing.assert_allclose(getattr(F, operation)(minidl.tensor(x), **options).array, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("operation", ADAPTIVE)
 @given(data=st.data())
 def test_adaptive_windows_one_by_one(operation, data):
-    x, settings = data.draw(adaptive(operation))
+    x, options = data.draw(adaptive(operation))
     dims = dims_of(operation)
-    sizes = [n if o is None else o for n, o in zip(x.shape[-dims:], settings["output_size"], strict=True)]
+    sizes = [n if o is None else o for n, o in zip(x.shape[-dims:], options["output_size"], strict=True)]
     y = np.zeros((*x.shape[:-dims], *sizes))
     for o in itertools.product(*map(range, sizes)):
         ends = [
@@ -112,7 +112,7 @@ def test_adaptive_windows_one_by_one(operation, data):
         ]
         window, axes = x[(..., *ends)], tuple(range(-dims, 0))
         y[(..., *o)] = window.max(axes) if "max" in operation else window.mean(axes)
-    np.testing.assert_allclose(getattr(F, operation)(minidl.tensor(x), **settings).array, y, rtol=1e-12)
+    np.testing.assert_allclose(getattr(F, operation)(minidl.tensor(x), **options).array, y, rtol=1e-12)
 
 
 # --- blocks of planes --------------------------------------------------------------------------------------------
@@ -168,24 +168,25 @@ def test_planes_are_taken_in_both_orders(monkeypatch):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS + ADAPTIVE)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_gradients_of_both_orders(operation, data):
-    x, settings = data.draw((adaptive if "adaptive" in operation else sliding)(operation))
+    x, options = data.draw((adaptive if "adaptive" in operation else sliding)(operation))
     x = np.random.default_rng(0).permutation(x.size).reshape(x.shape) / 4.0  # no ties
     leaf = minidl.tensor(x, requires_grad=True)
-    assert gradcheck(lambda x: getattr(F, operation)(x, **settings), [leaf])
-    assert gradgradcheck(lambda x: getattr(F, operation)(x * x, **settings), [leaf])
+    assert gradcheck(lambda x: getattr(F, operation)(x, **options), [leaf])
+    assert gradgradcheck(lambda x: getattr(F, operation)(x * x, **options), [leaf])
 
 
 @pytest.mark.parametrize("operation", OPERATIONS + ADAPTIVE)
 @given(data=st.data())
 def test_same_as_pytorch_ties_included(operation, data):
     torch = pytest.importorskip("torch", reason="parity with PyTorch needs torch")
-    x, settings = data.draw((adaptive if "adaptive" in operation else sliding)(operation))
+    x, options = data.draw((adaptive if "adaptive" in operation else sliding)(operation))
     more = {"return_indices": True} if "max" in operation else {}
     ours, theirs = minidl.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    found = getattr(F, operation)(ours, **settings, **more)
-    expected = getattr(torch.nn.functional, operation)(theirs, **settings, **more)
+    found = getattr(F, operation)(ours, **options, **more)
+    expected = getattr(torch.nn.functional, operation)(theirs, **options, **more)
     if more:
         np.testing.assert_array_equal(found[1].array, expected[1].numpy())
         assert found[1].dtype == minidl.int64
