@@ -78,8 +78,8 @@ def from_python(data: Any, dtype: Any) -> tuple[np.ndarray, np.dtype]:
         array = np.array(without_tensors(data) if isinstance(leaf, Tensor) else data)
     except ValueError:
         raise ValueError("tensor: nested lists must have the same length in each dimension") from None
-    if array.dtype.kind in "uO" and type(leaf) is int:
-        raise ValueError("tensor: an integer does not fit into int64")
+    if type(leaf) is int and array.dtype.kind != "i" and all(type(part) is int for part in leaves([data])):
+        raise ValueError("tensor: an integer does not fit into int64")  # NumPy has made something else of it
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: data must be numbers, not {type(leaf).__name__}")
     if dtype is None:
@@ -89,10 +89,10 @@ def from_python(data: Any, dtype: Any) -> tuple[np.ndarray, np.dtype]:
         of_python = array.dtype.kind == "f" and (parts or type(leaf) in (bool, int, float, list, tuple))
         return array, backend.get_default_dtype() if of_python else as_dtype("tensor", array.dtype)
     wanted = as_dtype("tensor", dtype)
-    if wanted.kind in "iu" and array.dtype.kind in "iu" and array.size:
-        limits, low, high = np.iinfo(wanted), int(array.min()), int(array.max())
-        if low < limits.min or high > limits.max:
-            raise ValueError(f"tensor: {low if low < limits.min else high} does not fit into {wanted}")
+    if wanted.kind in "iu" and array.dtype.kind in "iuf" and array.size:
+        limits, low, high = np.iinfo(wanted), array.min().item(), array.max().item()  # NaN if there is one
+        if not (limits.min <= low and high <= limits.max):
+            raise ValueError(f"tensor: {high if limits.min <= low else low} does not fit into {wanted}")
     return array, wanted
 
 
@@ -305,11 +305,9 @@ def lengths(operation: str, size: Any) -> tuple[int, ...]:
 
 def number(operation: str, value: Any, name: str) -> Number:
     """A Python number; Tensors and NumPy scalars with one element become one."""
-    if isinstance(value, (Tensor, np.generic)) or (isinstance(value, np.ndarray) and value.size == 1):
+    if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.size == 1):
         value = value.item()
-    if not isinstance(value, (bool, int, float)):
-        raise TypeError(f"{operation}: {name} must be a number, not {type(value).__name__}")
-    return value
+    return check.number(operation, value, name)
 
 
 def allocate(operation: str, shape: tuple[int, ...], dtype: np.dtype, build: Callable[[], np.ndarray]) -> np.ndarray:

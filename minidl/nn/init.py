@@ -17,6 +17,10 @@ import numpy as np
 from .. import backend
 from ..autograd import Tensor
 from ..backend import as_dtype, device, to_device
+from ..creation import allocate
+from ..ops import check
+from ..ops.arithmetic import as_operand
+from ..ops.inplace import check_memory, overwrite
 from ..random import Generator, default_generator
 
 __all__ = [
@@ -49,7 +53,8 @@ def empty(operation: str, shape: tuple[int, ...], where: Any, dtype: Any) -> Ten
         raise TypeError(f"{operation}: sizes must be integers, not {shape}") from None
     if min(lengths, default=0) < 0:
         raise ValueError(f"{operation}: sizes must not be negative: {lengths}")
-    array = np.zeros(lengths, backend.get_default_dtype() if dtype is None else as_dtype(operation, dtype))
+    wanted = backend.get_default_dtype() if dtype is None else as_dtype(operation, dtype)
+    array = allocate(operation, lengths, wanted, lambda: np.zeros(lengths, wanted))
     return Tensor(array if where is None else to_device(array, device(where)))
 
 
@@ -62,11 +67,11 @@ def check_tensor(operation: str, tensor: Any) -> Tensor:
 def fill(operation: str, tensor: Tensor, values: Any) -> Tensor:
     """Overwrite a tensor with a number or a NumPy array and count the change."""
     check_tensor(operation, tensor)
+    check_memory(operation, tensor.array)
     if isinstance(values, np.ndarray):
-        values = to_device(values.astype(tensor.dtype), tensor.device)
-    tensor.array[...] = values
-    tensor.version[0] += 1
-    return tensor
+        return overwrite(tensor, to_device(values.astype(tensor.dtype), tensor.device))
+    value = check.number(operation, values, "val")
+    return overwrite(tensor, as_operand(operation, value, tensor.dtype, tensor.array).array)
 
 
 def draw(operation: str, tensor: Tensor, generator: Generator | None) -> np.random.Generator:
@@ -110,7 +115,7 @@ def eye_(tensor: Tensor) -> Tensor:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform in [a, b)."""
     random = draw("uniform_", tensor, generator)
-    if not a <= b:
+    if not check.number("uniform_", a, "a") <= check.number("uniform_", b, "b"):
         raise ValueError(f"uniform_: a must not be above b, but a={a}, b={b}")
     return fill("uniform_", tensor, random.uniform(a, b, tensor.shape))
 
@@ -118,8 +123,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with the given mean and standard deviation."""
     random = draw("normal_", tensor, generator)
-    if not std >= 0:
-        raise ValueError(f"normal_: std must not be negative, but is {std}")
+    mean, std = check.number("normal_", mean, "mean"), check.not_negative("normal_", std, "std")
     return fill("normal_", tensor, random.normal(mean, std, tensor.shape))
 
 
@@ -137,6 +141,8 @@ def trunc_normal_(
         ValueError: if [a, b] is more than 4 standard deviations away from the mean: drawing again would not end.
     """
     random = draw("trunc_normal_", tensor, generator)
+    for name, value in (("mean", mean), ("std", std), ("a", a), ("b", b)):
+        check.number("trunc_normal_", value, name)
     if not (std > 0 and a < b and a - 4 * std <= mean <= b + 4 * std):
         raise ValueError(
             f"trunc_normal_: needs std > 0, a < b, and [a, b] within 4 std of the mean, but mean={mean}, std={std}, "
@@ -205,13 +211,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
     A uniform distribution on (-c, c) has variance c^2 / 3, which here is gain^2 2 / (fan_in + fan_out).
     """
-    c = math.sqrt(3) * xavier_std("xavier_uniform_", tensor, gain)
+    c = math.sqrt(3) * xavier_std("xavier_uniform_", tensor, check.number("xavier_uniform_", gain, "gain"))
     return uniform_(tensor, -c, c, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with std = gain sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
-    return normal_(tensor, 0, xavier_std("xavier_normal_", tensor, gain), generator)
+    std = xavier_std("xavier_normal_", tensor, check.number("xavier_normal_", gain, "gain"))
+    return normal_(tensor, 0, std, generator)
 
 
 def kaiming_uniform_(

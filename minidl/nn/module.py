@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Removable, Tensor
+from ..ops.inplace import check_memory, overwrite
 from .parameter import Parameter, clear_gradients
 
 __all__ = ["Module"]
@@ -399,8 +400,10 @@ class Module:
         if problems:
             title = f"load_state_dict: the state does not fit {type(self).__name__}"
             raise RuntimeError("\n  ".join([title, *problems]))
+        for name in arrays:
+            check_memory(f"load_state_dict: {name}", own[name].array)
         for name, array in arrays.items():
-            overwrite(own[name], array)
+            overwrite(own[name], backend.to_device(array, own[name].device))
         return IncompatibleKeys(missing, unexpected)
 
     # --- the printed form ----------------------------------------------------------------------------------------
@@ -430,15 +433,11 @@ def array_of(name: str, value: Any) -> Any:
     """The array of an entry of a state."""
     if isinstance(value, Tensor):
         return value.array
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         return value
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"load_state_dict: {name} is an array of {value.dtype}, which are no numbers of a Tensor")
     raise TypeError(f"load_state_dict: {name} must be a Tensor or a NumPy array, not {type(value).__name__}")
-
-
-def overwrite(tensor: Tensor, array: Any) -> None:
-    """Copy values into a tensor, from whatever device, and count the change."""
-    tensor.array[...] = backend.to_device(array, tensor.device)
-    tensor.version[0] += 1
 
 
 def indented(text: str) -> str:

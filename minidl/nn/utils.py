@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..backend import namespace
+from ..ops import check
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -32,9 +33,8 @@ def clip_grad_norm_(
         ValueError: if ``max_norm`` is negative or ``norm_type`` not positive.
         RuntimeError: if ``error_if_nonfinite`` and |g| is NaN or infinite; the gradients are then unchanged.
     """
-    if not max_norm >= 0:
-        raise ValueError(f"clip_grad_norm_: max_norm must not be negative, but is {max_norm}")
-    if not norm_type > 0:
+    max_norm = check.not_negative("clip_grad_norm_", max_norm, "max_norm")
+    if not check.number("clip_grad_norm_", norm_type, "norm_type") > 0:
         raise ValueError(f"clip_grad_norm_: norm_type must be positive, but is {norm_type}")
     gradients = gradients_of("clip_grad_norm_", parameters)
     if not gradients:
@@ -57,8 +57,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     Raises:
         ValueError: if ``clip_value`` is negative.
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_grad_value_: clip_value must not be negative, but is {clip_value}")
+    clip_value = check.not_negative("clip_grad_value_", clip_value, "clip_value")
     for gradient in gradients_of("clip_grad_value_", parameters):
         namespace(gradient.array).clip(gradient.array, -clip_value, clip_value, out=gradient.array)
         gradient.version[0] += 1

@@ -83,12 +83,13 @@ def relu(input: Tensor) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """input where it is positive, ``negative_slope`` times input elsewhere; its gradient at 0 is the slope."""
-    return LeakyRelu(negative_slope).apply(check.floating("leaky_relu", input))
+    slope = check.number("leaky_relu", negative_slope, "negative_slope")
+    return LeakyRelu(slope).apply(check.floating("leaky_relu", input))
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """input where it is positive, alpha (e^input - 1) elsewhere: it bends towards -alpha."""
-    return Elu(alpha).apply(check.floating("elu", input))
+    return Elu(check.number("elu", alpha, "alpha")).apply(check.floating("elu", input))
 
 
 # --- the sigmoid and its relatives -------------------------------------------------------------------------------
@@ -181,6 +182,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^(beta input)) / beta, a smooth relu; input itself where beta input > threshold (Dugas et al. 2001)."""
+    beta, threshold = check.number("softplus", beta, "beta"), check.number("softplus", threshold, "threshold")
     return Softplus(beta, threshold).apply(check.floating("softplus", input))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,18 @@ import numpy as np
 
 from ..autograd import Tensor
 
-__all__ = ["broadcast_shape", "dimension", "dimensions", "floating", "integer", "shape_from", "tensor"]
+__all__ = [
+    "broadcast_shape",
+    "countable",
+    "dimension",
+    "dimensions",
+    "floating",
+    "integer",
+    "not_negative",
+    "number",
+    "shape_from",
+    "tensor",
+]
 
 
 def tensor(operation: str, value: Any, name: str = "input") -> Tensor:
@@ -28,11 +40,36 @@ def floating(operation: str, value: Any, name: str = "input") -> Tensor:
 
 
 def integer(operation: str, value: Any, name: str) -> int:
-    """``value`` as a Python integer; a TypeError that names the operation and the argument if it is none."""
+    """``value`` as a Python integer; an error that names the operation and the argument if it is none of 64 bits.
+
+    True is none: ``x.sum(True)`` is likely to mean something else than the sum over dimension 1.
+    """
     try:
-        return operator.index(value)
+        found = operator.index(value)
     except TypeError:
-        raise TypeError(f"{operation}: {name} must be an integer, not {type(value).__name__}") from None
+        found = None
+    if found is None or isinstance(value, bool):
+        raise TypeError(f"{operation}: {name} must be an integer, not {type(value).__name__}")
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(f"{operation}: {name} is {found}, which does not fit into int64")
+    return found
+
+
+def number(operation: str, value: Any, name: str) -> bool | int | float:
+    """``value`` as a Python number, NumPy's too; a TypeError that names the operation and the argument otherwise."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{operation}: {name} must be a number, not {type(value).__name__}")
+    return value
+
+
+def not_negative(operation: str, value: Any, name: str) -> int | float:
+    """As ``number``, and at least 0: a ValueError otherwise, for NaN too."""
+    found = number(operation, value, name)
+    if not found >= 0:
+        raise ValueError(f"{operation}: {name} must not be negative, but is {found}")
+    return found
 
 
 def dimension(operation: str, dim: Any, ndim: int, name: str = "dim") -> int:
@@ -59,9 +96,19 @@ def shape_from(operation: str, sizes: Sequence[Any]) -> tuple[int, ...]:
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
     try:
-        return tuple(operator.index(size) for size in sizes)
+        shape = tuple(operator.index(size) for size in sizes)
     except TypeError:
-        raise TypeError(f"{operation}: a shape is made of integers, not {tuple(sizes)!r}") from None
+        shape = None
+    if shape is None or any(isinstance(size, bool) for size in sizes):
+        raise TypeError(f"{operation}: a shape is made of integers, not {tuple(sizes)!r}")
+    return shape
+
+
+def countable(operation: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a result, if an array can have it: its bytes must be counted with 63 bits."""
+    if math.prod(length for length in shape if length) >= 2**60:
+        raise ValueError(f"{operation}: no array can have the shape of the result, {shape}")
+    return shape
 
 
 def broadcast_shape(operation: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:

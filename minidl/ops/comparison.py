@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend import as_array, check_one_device, namespace
+from ..backend import as_array, check_one_device, int64, namespace
 from . import check
-from .arithmetic import Number, as_choice, same_dtype
+from .arithmetic import Number, as_choice, same_dtype, to_dtype, too_large
 
 __all__ = [
     "allclose",
@@ -57,6 +57,8 @@ def compare(operation: str, function: Callable, x: Any, y: Any) -> Tensor:
         x, y = same_dtype(operation, x, y)
     else:  # compared as it is: 300 is greater than every uint8, although it does not fit into one
         y = as_choice(operation, y, "other")
+        if x.array.dtype.kind == "b" and type(y) is int:
+            x = to_dtype(x, int64)  # NumPy would cast the number, which may not fit, instead of comparing it
     return on_arrays(operation, function, x, y)
 
 
@@ -65,7 +67,13 @@ def on_arrays(operation: str, function: Callable, x: Tensor, y: Tensor | Number)
     check_one_device(operation, arrays)
     if isinstance(y, Tensor) and x.shape != y.shape:
         check.broadcast_shape(operation, x.shape, y.shape)
-    return Tensor(as_array(function(*arrays)))
+    try:
+        return Tensor(as_array(function(*arrays)))
+    except MemoryError:
+        shapes = ", ".join(str(z.shape) for z in (x, y) if isinstance(z, Tensor))
+        raise MemoryError(f"{operation}: not enough memory (inputs of shapes {shapes})") from None
+    except OverflowError:
+        raise too_large(operation) from None
 
 
 def eq(input: Tensor, other: Tensor | Number) -> Tensor:
@@ -121,9 +129,10 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
 
     Raises:
         TypeError: if the dtypes differ.
-        ValueError: if the shapes do not broadcast.
+        ValueError: if the shapes do not broadcast, or a tolerance is negative.
     """
     x, y = check.tensor("isclose", input), check.tensor("isclose", other, "other")
+    rtol, atol = check.not_negative("isclose", rtol, "rtol"), check.not_negative("isclose", atol, "atol")
     if x.dtype != y.dtype:
         raise TypeError(f"isclose: input is {x.dtype}, but other is {y.dtype}")
 

@@ -209,7 +209,8 @@ def cross_entropy(
     """
     check.floating("cross_entropy", input)
     check_reduction("cross_entropy", reduction)
-    if not 0.0 <= label_smoothing <= 1.0:
+    check.integer("cross_entropy", ignore_index, "ignore_index")
+    if not 0.0 <= check.number("cross_entropy", label_smoothing, "label_smoothing") <= 1.0:
         raise ValueError(f"cross_entropy: label_smoothing must lie between 0 and 1, not {label_smoothing}")
     if check.tensor("cross_entropy", target, "target").dtype.kind not in "iu":
         return soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)

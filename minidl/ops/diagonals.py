@@ -100,7 +100,12 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     second = check.dimension("diagonal", dim2, x.ndim, "dim2")
     if first == second:
         raise ValueError(f"diagonal: dim1 and dim2 are both dimension {first} of shape {x.shape}")
-    return Diagonal(k, first, second).apply(x)
+    return Diagonal(on_matrix(k, x.shape[first], x.shape[second]), first, second).apply(x)
+
+
+def on_matrix(k: int, rows: int, columns: int) -> int:
+    """The number of a diagonal; of those outside of the matrix, which are all empty, the nearest."""
+    return max(-rows, min(k, columns))
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -108,11 +113,11 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     x = check.tensor("diag", input)
     k = check.integer("diag", diagonal, "diagonal")
     if x.ndim == 2:
-        return Diagonal(k, 0, 1).apply(x)
+        return Diagonal(on_matrix(k, *x.shape), 0, 1).apply(x)
     if x.ndim != 1:
         raise ValueError(f"diag: a vector or a matrix is needed, not shape {x.shape}")
     n = x.shape[0] + abs(k)
-    return OnDiagonal(k, 0, 1, (n, n)).apply(x)
+    return OnDiagonal(k, 0, 1, check.countable("diag", (n, n))).apply(x)
 
 
 def trace(input: Tensor) -> Tensor:

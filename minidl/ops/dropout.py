@@ -47,7 +47,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         ValueError: if p is not between 0 and 1.
     """
     check.tensor("dropout", input)
-    if not 0 <= p <= 1:
+    if not 0 <= check.number("dropout", p, "p") <= 1:
         raise ValueError(f"dropout: p is a probability and must lie between 0 and 1, not {p}")
     if not training or p == 0:
         return input

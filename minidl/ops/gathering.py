@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import Function, Tensor
 from ..backend import namespace
 from . import check
-from .arithmetic import mul
+from .arithmetic import as_choice, as_operand, mul
 from .indexing import Pick, Slice, add_at, in_range, integers
 from .shape import reshape
 from .vocabulary import m
@@ -93,8 +93,8 @@ def scatter(
     given = src if value is None else value
     if isinstance(given, Tensor):
         given = fitting("scatter", x, index, given)
-    elif not isinstance(given, (bool, int, float)):
-        raise TypeError(f"scatter: src must be a Tensor or a number, not {type(given).__name__}")
+    else:
+        given = as_operand("scatter", as_choice("scatter", given, "src"), x.dtype, x.array)
     return reshape(Scatter(places).apply(x, given, index), input.shape)
 
 
@@ -142,6 +142,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             f"one_hot: elements must lie from 0 to {classes - 1}, but they range from {int(numbers.min())} to "
             f"{int(numbers.max())}"
         )
+    check.countable("one_hot", (*numbers.shape, classes))
     xp = namespace(numbers)
     return Tensor((numbers.reshape(*numbers.shape, 1) == xp.arange(classes)).astype(np.int64))
 

@@ -51,6 +51,12 @@ def writable(operation: str, input: Tensor, *values: Any) -> Array:
             f"{operation}: a change in place is not recorded, so nothing that takes part may require a gradient; use "
             f"no_grad(), or the operation that returns a new tensor"
         )
+    check_memory(operation, array)
+    return array
+
+
+def check_memory(operation: str, array: Array) -> None:
+    """A RuntimeError unless every element of the array has a place of its own that can be written to."""
     strides = zip(array.strides, array.shape, strict=True)
     repeated = array.size > 0 and any(step == 0 and length > 1 for step, length in strides)
     if repeated or not getattr(array.flags, "writeable", True):  # CuPy's arrays are always writeable
@@ -58,7 +64,6 @@ def writable(operation: str, input: Tensor, *values: Any) -> Array:
             f"{operation}: the memory of the tensor cannot be written to (expand and broadcast_to show one element in "
             f"several places, and NumPy arrays may be read-only); clone() it first"
         )
-    return array
 
 
 def overwrite(input: Tensor, values: Any) -> Tensor:
@@ -191,7 +196,7 @@ def uniform_(input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: G
         ValueError: if from_ is greater than to.
     """
     writable("uniform_", input)
-    if not from_ <= to:
+    if not check.number("uniform_", from_, "from_") <= check.number("uniform_", to, "to"):
         raise ValueError(f"uniform_: from_ must not be greater than to, but from_={from_}, to={to}")
     return overwrite(input, drawn("uniform_", input, "random", to - from_, from_, generator))
 
@@ -204,8 +209,7 @@ def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Ge
         ValueError: for a negative standard deviation.
     """
     writable("normal_", input)
-    if not std >= 0:
-        raise ValueError(f"normal_: std must not be negative, but is {std}")
+    mean, std = check.number("normal_", mean, "mean"), check.not_negative("normal_", std, "std")
     return overwrite(input, drawn("normal_", input, "standard_normal", std, mean, generator))
 
 

@@ -109,7 +109,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     with c = d clamped to [-delta, delta]. Arguments and errors as for ``mse_loss``; delta must be positive.
     """
     check_reduction("huber_loss", reduction)
-    if not delta > 0:
+    if not check.number("huber_loss", delta, "delta") > 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
     x, t = pair("huber_loss", input, target)
     return reduced(huber(x - t, delta), reduction)
@@ -126,7 +126,6 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     With beta = 0 it is ``l1_loss``. Arguments and errors as for ``mse_loss``; beta must not be negative.
     """
     check_reduction("smooth_l1_loss", reduction)
-    if not beta >= 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, but is {beta}")
+    beta = check.not_negative("smooth_l1_loss", beta, "beta")
     x, t = pair("smooth_l1_loss", input, target)
     return reduced(huber(x - t, beta) / beta if beta else abs(x - t), reduction)

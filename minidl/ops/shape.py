@@ -385,7 +385,7 @@ def widened(operation: str, shape: tuple[int, ...], to: tuple[int, ...]) -> tupl
             f"{operation}: a tensor of shape {shape} does not broadcast to {to} (aligned at the end, lengths must be "
             f"equal or 1)"
         )
-    return found
+    return check.countable(operation, found)
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
@@ -396,19 +396,22 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     counts = check.shape_from("repeat", repeats)
     if len(counts) < input.ndim:
         raise ValueError(f"repeat: {len(counts)} repeats for the {input.ndim} dimensions of shape {input.shape}")
-    return Tile(not_negative("repeat", counts)).apply(input)
+    return Tile(copies("repeat", counts, input.shape)).apply(input)
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
     """As ``Tensor.repeat``, but missing numbers count as 1, in front."""
     x = check.tensor("tile", input)
     counts = check.shape_from("tile", dims)
-    return Tile(not_negative("tile", (1,) * (x.ndim - len(counts)) + counts)).apply(x)
+    return Tile(copies("tile", (1,) * (x.ndim - len(counts)) + counts, x.shape)).apply(x)
 
 
-def not_negative(operation: str, counts: tuple[int, ...]) -> tuple[int, ...]:
+def copies(operation: str, counts: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The counts, one for each dimension of the result, if so many copies of that shape are possible."""
     if min(counts, default=0) < 0:
         raise ValueError(f"{operation}: a tensor cannot be repeated a negative number of times: {counts}")
+    lengths = (1,) * (len(counts) - len(shape)) + shape
+    check.countable(operation, tuple(n * length for n, length in zip(counts, lengths, strict=True)))
     return counts
 
 

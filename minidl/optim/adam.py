@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from .. import fast
 from ..backend import namespace
 from .optimizer import Optimizer, memory, not_negative
@@ -67,8 +69,10 @@ class Adam(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         not_negative(self._name, group, "lr", "eps", "weight_decay")
-        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"{self._name}: betas must be two numbers in [0, 1), not {group['betas']}")
+        betas = group["betas"]
+        pair = isinstance(betas, (tuple, list)) and len(betas) == 2
+        if not pair or not all(isinstance(beta, (int, float, np.number)) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{self._name}: betas must be two numbers in [0, 1), not {betas}")
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         t = state["step"] = state.get("step", 0) + 1

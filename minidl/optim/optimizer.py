@@ -39,7 +39,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor):
             raise TypeError(f"{self._name}: params must be a list of Tensors, not a single one")
-        groups = list(params)
+        groups = in_order(self._name, params)
         if not groups:
             raise ValueError(f"{self._name}: there are no parameters to optimise")
         if not isinstance(groups[0], dict):
@@ -60,7 +60,7 @@ class Optimizer:
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise TypeError(f"{self._name}: a group must be a dictionary with the key 'params'")
         given = param_group["params"]
-        params = [given] if isinstance(given, Tensor) else list(given)
+        params = [given] if isinstance(given, Tensor) else in_order(self._name, given)
         known = {parameter for group in self.param_groups for parameter in group["params"]}
         for i, parameter in enumerate(params):
             if not isinstance(parameter, Tensor):
@@ -174,11 +174,20 @@ def fitting(name: str, i: int, value: Any, parameter: Tensor) -> Any:
     return Tensor(to_device(array.astype(parameter.dtype), parameter.device))
 
 
+def in_order(optimizer: str, params: Any) -> list[Any]:
+    """The parameters as a list; not those of a set, whose order, and with it the numbers of the state, changes."""
+    if isinstance(params, (set, frozenset)) or not isinstance(params, Iterable):
+        raise TypeError(f"{optimizer}: params must be a list of Tensors, not {type(params).__name__}")
+    return list(params)
+
+
 def memory(state: dict[str, Any], name: str, w: Any, value: float = 0) -> Any:
     """The array remembered under ``name``; filled with ``value`` at first."""
     tensor = state.get(name)
     if tensor is None:
         tensor = state[name] = Tensor(namespace(w).full_like(w, value))
+    if tensor.array.shape != w.shape:  # the parameter was given other data
+        raise RuntimeError(f"step: {name} has shape {tensor.shape}, but its parameter has shape {w.shape}")
     return tensor.array
 
 

@@ -17,11 +17,11 @@ def refuses(error_type, text, call):
     assert str(error.value) == text
 
 
-def same_as_torch(call, rtol=0.0):
+def same_as_torch(call, rtol=0.0, atol=0.0):
     torch = pytest.importorskip("torch", reason="the oracle of this test is PyTorch")
     found, expected = call(minidl), call(torch)
     assert str(found.dtype) == str(expected.dtype).removeprefix("torch.")
-    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=rtol, strict=True)
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=rtol, atol=atol, strict=True)
 
 
 # --- from data ---------------------------------------------------------------------------------------------------
@@ -107,7 +107,9 @@ def test_arange_of_integers(start, end, step):
 
 @given(st.floats(-20, 20), st.floats(0, 20), st.floats(0.1, 5), st.sampled_from([1, -1]))
 def test_arange_of_floats(start, width, step, sign):
-    same_as_torch(lambda lib: lib.arange(start, start + sign * width, sign * step, dtype=lib.float64), rtol=1e-12)
+    end, step = start + sign * width, sign * step
+    # Near 0 what remains of start + i step is rounding, which is relative to start.
+    same_as_torch(lambda lib: lib.arange(start, end, step, dtype=lib.float64), rtol=1e-12, atol=1e-14)
 
 
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.integers(0, 50))
@@ -206,6 +208,10 @@ def other_device(monkeypatch):
         ),
         (ValueError, lambda: minidl.tensor(2**63), "tensor: an integer does not fit into int64"),
         (ValueError, lambda: minidl.tensor([2**70]), "tensor: an integer does not fit into int64"),
+        (ValueError, lambda: minidl.tensor([[1, 2**63]]), "tensor: an integer does not fit into int64"),
+        (ValueError, lambda: minidl.tensor(math.nan, dtype=minidl.int32), "tensor: nan does not fit into int32"),
+        (ValueError, lambda: minidl.tensor([1.0, 1e30], dtype=minidl.int64), "tensor: 1e+30 does not fit into int64"),
+        (ValueError, lambda: minidl.tensor([-0.5, -1.5], dtype=minidl.uint8), "tensor: -1.5 does not fit into uint8"),
         (ValueError, lambda: minidl.tensor([0, 300], dtype=minidl.uint8), "tensor: 300 does not fit into uint8"),
         (ValueError, lambda: minidl.tensor(-1, dtype=minidl.uint8), "tensor: -1 does not fit into uint8"),
         (TypeError, lambda: minidl.tensor(1, dtype="float31"), "tensor: 'float31' is not a dtype"),
@@ -241,6 +247,13 @@ def other_device(monkeypatch):
         (ValueError, lambda: minidl.arange(2**64, 2**64 + 2), "arange: 18446744073709551616 does not fit into int64"),
         (ValueError, lambda: minidl.linspace(0, 1, -1), "linspace: steps must not be negative, not -1"),
         (TypeError, lambda: minidl.linspace(0, 1, 2.0), "linspace: steps must be an integer, not float"),
+        (TypeError, lambda: minidl.linspace(0, 1, True), "linspace: steps must be an integer, not bool"),
+        (
+            ValueError,
+            lambda: minidl.linspace(0, 1, 2**63),
+            "linspace: steps is 9223372036854775808, which does not fit into int64",
+        ),
+        (TypeError, lambda: minidl.zeros(True), "zeros: a shape is made of integers, not (True,)"),
         (ValueError, lambda: minidl.eye(-1), "eye: a length is negative in shape (-1, -1)"),
         (
             MemoryError,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import minidl
+import minidl.nn as nn
 from minidl.nn import init
 
 SHAPE = (300, 200)
@@ -112,6 +113,24 @@ def test_only_floating_point(name):
         (lambda x: init.eye_(minidl.zeros(2)), ValueError, "eye_: tensor must have 2 dimensions, not shape (2,)"),
         (lambda x: init.uniform_(x, 2, 1), ValueError, "uniform_: a must not be above b, but a=2, b=1"),
         (lambda x: init.normal_(x, 0, -1), ValueError, "normal_: std must not be negative, but is -1"),
+        (lambda x: init.normal_(x, None), TypeError, "normal_: mean must be a number, not NoneType"),
+        (lambda x: init.uniform_(x, 0, "1"), TypeError, "uniform_: b must be a number, not str"),
+        (lambda x: init.trunc_normal_(x, a=None), TypeError, "trunc_normal_: a must be a number, not NoneType"),
+        (lambda x: init.xavier_uniform_(x, "2"), TypeError, "xavier_uniform_: gain must be a number, not str"),
+        (lambda x: init.constant_(x, None), TypeError, "constant_: val must be a number, not NoneType"),
+        (lambda x: init.constant_(x.long(), 2**70), ValueError, f"constant_: {2**70} does not fit into int64"),
+        (
+            lambda x: init.zeros_(x[:1].expand(4, 2)),
+            RuntimeError,
+            "zeros_: the memory of the tensor cannot be written to (expand and broadcast_to show one element in "
+            "several places, and NumPy arrays may be read-only); clone() it first",
+        ),
+        (
+            lambda x: nn.Linear(2**20, 2**40),
+            MemoryError,
+            "Linear: a tensor of shape (1099511627776, 1048576) and float32 needs 4,294,967,296.0 GiB, which are not "
+            "there",
+        ),
         (
             lambda x: init.trunc_normal_(x, mean=9),
             ValueError,

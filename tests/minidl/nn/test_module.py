@@ -358,3 +358,24 @@ def test_printed_form_with_extra_lines():
 
     assert repr(Extra()) == "Extra(\n  first\n  second\n)"
     assert repr(Extra(nn.ReLU())) == "Extra(\n  first\n  second\n  (part0): ReLU()\n)"
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "<U1", "datetime64[s]"])
+def test_only_arrays_of_numbers_are_loaded(dtype):
+    net = Net()
+    state = {**net.state_dict(), "scale": np.ones(2).astype(dtype)}
+    with error(TypeError, f"load_state_dict: scale is an array of {np.dtype(dtype)}, which are no numbers of a Tensor"):
+        net.load_state_dict(state)
+
+
+def test_a_state_is_not_loaded_into_read_only_memory():
+    fixed = np.ones(2, np.float32)
+    fixed.flags.writeable = False
+    net = nn.ParameterList([minidl.zeros(2), minidl.from_numpy(fixed)])
+    with error(
+        RuntimeError,
+        "load_state_dict: 1: the memory of the tensor cannot be written to (expand and broadcast_to show one element "
+        "in several places, and NumPy arrays may be read-only); clone() it first",
+    ):
+        net.load_state_dict({"0": minidl.ones(2), "1": minidl.zeros(2)})
+    assert net[0].tolist() == [0, 0]

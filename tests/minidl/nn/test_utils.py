@@ -80,5 +80,7 @@ def test_errors():
         clip_grad_norm_(x, 1, 0)
     with error(ValueError, "clip_grad_value_: clip_value must not be negative, but is -1"):
         clip_grad_value_(x, -1)
+    with error(TypeError, "clip_grad_norm_: max_norm must be a number, not str"):
+        clip_grad_norm_(x, "1")
     with error(TypeError, "clip_grad_norm_: parameters[1] must be a Tensor, not ndarray"):
         clip_grad_norm_([x, np.ones(1)], 1)

@@ -129,6 +129,14 @@ def test_errors():
     for name in ("elu", "gelu", "leaky_relu", "logsigmoid", "silu", "softplus", "relu", "sigmoid", "tanh"):
         with raises(TypeError, f"{name}: input must be a Tensor, not float"):
             getattr(F, name)(1.0)
+    for name, option in (
+        ("leaky_relu", "negative_slope"),
+        ("elu", "alpha"),
+        ("softplus", "beta"),
+        ("softplus", "threshold"),
+    ):
+        with raises(TypeError, f"{name}: {option} must be a number, not str"):
+            getattr(F, name)(minidl.ones(2), **{option: "1"})
     with raises(TypeError, "relu: not defined for a boolean tensor"):
         F.relu(minidl.tensor([True]))
     with raises(ValueError, "gelu: approximate must be 'none' or 'tanh', not 'erf'"):

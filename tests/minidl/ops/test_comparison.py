@@ -102,8 +102,27 @@ def test_results_without_dimensions_are_tensors():
         assert y.dtype == minidl.bool
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_numbers_beyond_int64_are_compared_as_they_are(number):
+    for x in (minidl.tensor([True]), minidl.tensor([5], dtype=minidl.uint8), minidl.tensor([5]), minidl.tensor([5.0])):
+        found = [getattr(x, name)(number).item() for name in SIX]
+        assert found == [getattr(operator, name)(5, number) for name in SIX]
+
+
+def test_a_result_that_memory_cannot_hold():
+    column, row = minidl.zeros(1, 1).expand(2**28, 1), minidl.zeros(1).expand(2**28)
+    with raises(MemoryError, "lt: not enough memory (inputs of shapes (268435456, 1), (268435456,))"):
+        column < row  # noqa: B015
+
+
 def test_errors():
     x = minidl.ones(2)
+    with raises(ValueError, "eq: the number is too large for a floating-point tensor"):
+        x.eq(10**400)
+    with raises(TypeError, "isclose: rtol must be a number, not str"):
+        x.isclose(x, "0")
+    with raises(ValueError, "isclose: atol must not be negative, but is -1"):
+        x.isclose(x, atol=-1)
     for name in SIX:
         with raises(ValueError, f"{name}: shapes (2,) and (3,) {END}"):
             getattr(minidl, name)(x, minidl.ones(3))

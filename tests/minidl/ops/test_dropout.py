@@ -64,6 +64,7 @@ def test_dropping_everything():
     ("call", "error", "text"),
     [
         (lambda: F.dropout([1.0]), TypeError, "dropout: input must be a Tensor, not list"),
+        (lambda: F.dropout(minidl.ones(2), None), TypeError, "dropout: p must be a number, not NoneType"),
         (
             lambda: F.dropout(minidl.ones(2), 1.5),
             ValueError,

@@ -226,6 +226,16 @@ X, INDEX = minidl.zeros(2, 3), T([[0, 1]])
             "one_hot: num_classes must be positive, or -1 to find it out, not 0",
         ),
         (TypeError, lambda: F.one_hot(T([0]), 2.0), "one_hot: num_classes must be an integer, not float"),
+        (
+            ValueError,
+            lambda: F.one_hot(T([0]), 2**62),
+            "one_hot: no array can have the shape of the result, (1, 4611686018427387904)",
+        ),
+        (
+            ValueError,
+            lambda: T([1, 2]).scatter(0, T([0]), 2**63),
+            "scatter: 9223372036854775808 does not fit into int64",
+        ),
     ],
 )
 def test_errors(kind, call, text):

@@ -404,6 +404,10 @@ def test_errors_of_random_numbers_draw_nothing():
         x.uniform_(2, 1)
     with raises(ValueError, "normal_: std must not be negative, but is -1"):
         x.normal_(0, -1)
+    with raises(TypeError, "uniform_: to must be a number, not NoneType"):
+        x.uniform_(0, None)
+    with raises(TypeError, "normal_: mean must be a number, not str"):
+        x.normal_("0")
     for name in ("normal_", "uniform_"):
         with raises(TypeError, f"{name}: input must be a floating-point tensor, not int64"):
             getattr(minidl.tensor([1, 2]), name)()

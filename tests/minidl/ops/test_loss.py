@@ -326,6 +326,26 @@ def classes(*numbers):
             "cross_entropy: reduction must be one of 'none', 'mean', 'sum', not 'average'",
         ),
         (
+            lambda: F.cross_entropy(ones(2, 5), classes(0, 1), label_smoothing="0"),
+            TypeError,
+            "cross_entropy: label_smoothing must be a number, not str",
+        ),
+        (
+            lambda: F.cross_entropy(ones(2, 5), classes(0, 1), ignore_index=1.5),
+            TypeError,
+            "cross_entropy: ignore_index must be an integer, not float",
+        ),
+        (
+            lambda: F.huber_loss(ones(2), ones(2), delta=None),
+            TypeError,
+            "huber_loss: delta must be a number, not NoneType",
+        ),
+        (
+            lambda: F.smooth_l1_loss(ones(2), ones(2), beta="1"),
+            TypeError,
+            "smooth_l1_loss: beta must be a number, not str",
+        ),
+        (
             lambda: F.cross_entropy(ones(2, 5), classes(0, 1), label_smoothing=1.5),
             ValueError,
             "cross_entropy: label_smoothing must lie between 0 and 1, not 1.5",

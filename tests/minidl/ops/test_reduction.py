@@ -162,6 +162,11 @@ def test_errors(call, error, text):
     assert str(caught.value) == text
 
 
+def test_true_is_no_dimension():
+    with pytest.raises(TypeError, match=r"^sum: dim must be an integer, not bool$"):
+        minidl.zeros(2, 3).sum(True)
+
+
 def test_means_and_variances_of_float16_are_computed_in_float32():
     x = minidl.full((300, 300), 300.0, dtype=minidl.float16, requires_grad=True)  # 90,000 elements, of sum 2.7e7
     for found, expected in ((x.mean(), 300.0), (x.mean(0)[0], 300.0), (x.var(), 0.0), (x.std(), 0.0)):

@@ -211,6 +211,12 @@ def test_contiguous_is_the_tensor_itself_where_it_can_be():
     assert x.t().contiguous().is_contiguous()
 
 
+@pytest.mark.parametrize("offset", [-3, -2, 3, 4, 2**40, -(2**40)])
+def test_a_diagonal_outside_of_the_matrix_is_empty(offset):
+    x = minidl.ones(2, 3)
+    assert x.diagonal(offset).shape == x.diag(offset).shape == (0,)
+
+
 def test_a_diagonal_can_be_written_to():
     x = minidl.zeros(2, 3)
     x.diagonal(1).fill_(7)
@@ -305,6 +311,21 @@ X, NUMBER = minidl.zeros(2, 3), minidl.tensor(1.0)
             lambda: X.expand(-1, 2, 3),
             "expand: a tensor of shape (2, 3) does not broadcast to (-1, 2, 3) (aligned at the end, lengths must be "
             "equal or 1)",
+        ),
+        (
+            ValueError,
+            lambda: X[:1].expand(2**62, 3),
+            "expand: no array can have the shape of the result, (4611686018427387904, 3)",
+        ),
+        (
+            ValueError,
+            lambda: X.repeat(2**62, 1),
+            "repeat: no array can have the shape of the result, (9223372036854775808, 3)",
+        ),
+        (
+            ValueError,
+            lambda: X[0].diag(2**31),
+            "diag: no array can have the shape of the result, (2147483651, 2147483651)",
         ),
         (ValueError, lambda: X.repeat(2), "repeat: 1 repeats for the 2 dimensions of shape (2, 3)"),
         (

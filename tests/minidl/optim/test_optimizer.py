@@ -240,6 +240,12 @@ def test_group_errors():
     fixed.flags.writeable = False
     with error(ValueError, "SGD: params[0] lies in memory that is read-only"):
         SGD([Parameter(minidl.Tensor(fixed))])
+    with error(TypeError, "SGD: params must be a list of Tensors, not set"):
+        SGD({first, second})
+    with error(TypeError, "SGD: params must be a list of Tensors, not set"):
+        SGD([{"params": {first, second}}])
+    with error(TypeError, "SGD: params must be a list of Tensors, not NoneType"):
+        SGD(None)
     with error(TypeError, "SGD: a group must be a dictionary with the key 'params'"):
         SGD([{"lr": 1}])
     with error(NotImplementedError, "Optimizer: an Optimizer defines update(w, g, state, group)"):
@@ -261,6 +267,8 @@ def test_group_errors():
         ),
         (lambda p: Adam(p, betas=(1.0, 0.9)), "Adam: betas must be two numbers in [0, 1), not (1.0, 0.9)"),
         (lambda p: Adam(p, betas=(0.9,)), "Adam: betas must be two numbers in [0, 1), not (0.9,)"),
+        (lambda p: Adam(p, betas=0.9), "Adam: betas must be two numbers in [0, 1), not 0.9"),
+        (lambda p: Adam(p, betas=("0", 0.9)), "Adam: betas must be two numbers in [0, 1), not ('0', 0.9)"),
         (lambda p: Adam(p, eps=-1), "Adam: eps must not be negative, but is -1"),
         (lambda p: AdamW(p, weight_decay=-1), "AdamW: weight_decay must not be negative, but is -1"),
         (lambda p: Adagrad(p, lr_decay=-1), "Adagrad: lr_decay must not be negative, but is -1"),
@@ -271,6 +279,27 @@ def test_group_errors():
 def test_option_errors(make, text):
     with error(ValueError, text):
         make(parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "name"),
+    [
+        (SGD, {"momentum": 0.9}, "momentum_buffer"),
+        (Adam, {}, "exp_avg"),
+        (RMSprop, {}, "square_avg"),
+        (Adagrad, {}, "sum"),
+    ],
+)
+def test_what_is_remembered_does_not_fit_new_data(kind, options, name):
+    parameter = Parameter(minidl.ones(2))
+    optimizer = kind([parameter], **options)
+    give_gradients([parameter], 0)
+    optimizer.step()
+    parameter.grad, parameter.data = None, minidl.ones(3)
+    give_gradients([parameter], 0)
+    with error(RuntimeError, f"step: {name} has shape (2,), but its parameter has shape (3,)"):
+        optimizer.step()
+    assert parameter.tolist() == [1, 1, 1]
 
 
 def test_options_are_numbers():
