@@ -205,10 +205,8 @@ def set_default_dtype(dtype: Any) -> None:
 def as_dtype(operation: str, dtype: Any) -> np.dtype:
     """A dtype given as np.float32, minidl.float32, float, "float32", checked against those the engine has.
 
-    Python's own types mean what they mean in PyTorch: ``float`` is the default dtype, ``int`` is int64.
+    Python's own types mean what they mean in PyTorch: ``float`` is float64, ``int`` is int64.
     """
-    if dtype is float:
-        return _default_dtype
     try:
         found = np.dtype(dtype)
     except TypeError:

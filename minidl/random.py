@@ -70,12 +70,20 @@ class Generator:
             self._seed, self._draws = number, draws
         return self
 
+    def __reduce__(self) -> tuple:
+        """Copies and pickles go on from the same state; the lock is not theirs."""
+        return from_state, (self.get_state(),)
+
     def next(self) -> np.random.Generator:
         """NumPy's generator for the next draw; one call here counts as one draw, whatever is then taken from it."""
         with self._lock:
             key = np.array([self._seed, self._draws], dtype=np.uint64)
             self._draws += 1
         return np.random.Generator(np.random.Philox(key=key))
+
+
+def from_state(state: Tensor) -> Generator:
+    return Generator().set_state(state)
 
 
 default_generator = Generator()

@@ -3,7 +3,9 @@
 The bounds of the statistical tests are five standard deviations, and the seeds are fixed.
 """
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -48,6 +50,15 @@ def test_a_draw_follows_from_the_seed(draw):
     own = minidl.Generator().manual_seed(5)
     assert draw(generator=own).tolist() == first
     assert minidl.get_rng_state().tolist() == [5, 2]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_of_a_generator_goes_on_from_its_state(copied):
+    first = minidl.Generator().manual_seed(5)
+    minidl.rand(2, generator=first)
+    second = copied(first)
+    assert second is not first
+    assert minidl.rand(3, generator=second).equal(minidl.rand(3, generator=first))
 
 
 def test_a_draw_that_fails_uses_nothing_up():

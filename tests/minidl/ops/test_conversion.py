@@ -21,6 +21,13 @@ def test_casts_are_numpys(first, second, values):
     np.testing.assert_array_equal(minidl.tensor(x).to(getattr(minidl, second)).array, x.astype(second), strict=True)
 
 
+def test_pythons_types_name_the_dtypes_that_they_name_in_pytorch():
+    x = minidl.tensor([1.5, 0.0])
+    named = {float: minidl.float64, int: minidl.int64, bool: minidl.bool}
+    assert {kind: x.to(kind).dtype for kind in named} == named
+    assert minidl.zeros(2, dtype=float).dtype == minidl.float64
+
+
 def test_methods_name_the_dtypes():
     x = minidl.tensor([1.5, -2.7, 0.0])
     assert x.double().dtype == minidl.float64
