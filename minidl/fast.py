@@ -14,6 +14,7 @@ if getattr(kernels, "OWNER", None) != "minidl":
     )
 
 from kernels.cpu import convolution
+from kernels.cpu.matmul import linear
 from kernels.cpu.optimizer import adagrad, adam, momentum, rmsprop, sgd
 
-__all__ = ["adagrad", "adam", "convolution", "momentum", "rmsprop", "sgd"]
+__all__ = ["adagrad", "adam", "convolution", "linear", "momentum", "rmsprop", "sgd"]
