@@ -2,6 +2,7 @@
 
 from . import functional, init, utils
 from .activation import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .container import *  # noqa: F403
 from .convolution import *  # noqa: F403
 from .dropout import *  # noqa: F403
@@ -13,6 +14,8 @@ from .module import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .parameter import *  # noqa: F403
 from .pooling import *  # noqa: F403
+from .positions import *  # noqa: F403
 from .resizing import *  # noqa: F403
 from .recurrent import *  # noqa: F403
 from .recurrent_cells import *  # noqa: F403
+from .transformer import *  # noqa: F403

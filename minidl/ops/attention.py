@@ -75,16 +75,17 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = shared_heads("key", key, query), shared_heads("value", value, query)
     check_stacks(query, key, value)
-    bias = causal_bias(query, key) if is_causal else None
-    if attn_mask is not None:
-        if is_causal:
-            raise error("attn_mask must be left out where is_causal=True, which is a mask itself")
+    if is_causal and attn_mask is not None:
+        raise error("attn_mask must be left out where is_causal=True, which is a mask itself")
+    bias = blind = None
+    if is_causal:
+        bias = causal_bias(query, key)
+    elif attn_mask is not None:
         check_mask(attn_mask, query, key)
         bias = bias_from(~attn_mask if attn_mask.dtype.kind == "b" else attn_mask, query.dtype)
-    # A row that is hidden throughout has no softmax; it is computed as if nothing were hidden, and then emptied.
-    blind = None if bias is None or is_causal else blind_rows(bias)
-    if blind is not None:
-        bias = masked_fill(bias, blind, 0.0)
+        blind = blind_rows(bias)
+        if blind is not None:  # such rows have no softmax: they are computed as if nothing were hidden, then emptied
+            bias = masked_fill(bias, blind, 0.0)
     weights = attention_weights(query, key, bias, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     result = dropout(weights, dropout_p) @ value
     return result if blind is None else masked_fill(result, blind, 0.0)

@@ -1,9 +1,12 @@
-"""Rows for scaled dot-product attention."""
+"""Rows for attention and for Transformer layers, each a function of its inputs and of all of its weights."""
 
+import functools
 import math
 
 import numpy as np
 from opcases import Case, booleans, normal
+
+import minidl
 
 LENGTH, KEYS, WIDTH = 3, 4, 2
 Q, K, V = normal(2, LENGTH, WIDTH), normal(2, KEYS, WIDTH), normal(2, KEYS, 3)
@@ -33,7 +36,76 @@ def row(variant, *inputs, **options):
     return Case(f"scaled_dot_product_attention{variant}", attention(**options), *inputs)
 
 
+# --- layers ------------------------------------------------------------------------------------------------------
+
+WIDE, HEADS_OF_TWO, INSIDE = 4, 2, 3  # d_model, nhead, dim_feedforward
+FUTURE = np.array([[False, True], [False, False]])
+PADDING = np.array([[False, True], [False, False]])
+
+
+def layer(make, *shapes, masks=(), name, **options):
+    """A row for a module: its parameters give way to inputs of the row."""
+
+    def module_of(lib):
+        return make(lib.nn, name.partition(".")[0])
+
+    def call(lib, *tensors):
+        if [tuple(x.shape) for x in tensors] != every_shape:
+            raise ValueError("a layer is run with inputs and weights of its own shapes alone")
+        module = module_of(lib)
+        paths = [path for path, _ in module.named_parameters()]
+        inputs, weights = tensors[: -len(paths)], tensors[-len(paths) :]
+        for path, weight in zip(paths, weights, strict=True):
+            *owners, last = path.split(".")
+            owner = functools.reduce(getattr, owners, module)
+            delattr(owner, last)
+            setattr(owner, last, weight)
+        results = module(*inputs, **{mask: lib.tensor(array) for mask, array in masks}, **options)
+        return tuple(y for y in results if y is not None) if isinstance(results, tuple) else results
+
+    every_shape = [*shapes, *(p.shape for p in module_of(minidl).parameters())]
+    return Case(name, call, *(normal(*shape) for shape in every_shape))
+
+
+def attending(**options):
+    return lambda nn, name: nn.MultiheadAttention(WIDE, HEADS_OF_TWO, **options)
+
+
+def smooth(**options):
+    """A layer without the kink of relu."""
+    return lambda nn, name: getattr(nn, name)(WIDE, HEADS_OF_TWO, INSIDE, 0.0, "gelu", **options)
+
+
+X, MEMORY = (2, 2, WIDE), (3, 2, WIDE)
+
+LAYERS = [
+    layer(attending(), X, MEMORY, MEMORY, name="MultiheadAttention"),
+    layer(
+        attending(kdim=3, batch_first=True, bias=False),
+        *(X, (2, 4, 3), (2, 4, WIDE)),
+        average_attn_weights=False,
+        name="MultiheadAttention.other_widths",
+    ),
+    layer(
+        attending(),
+        *(X, X, X),
+        masks=[("attn_mask", FUTURE), ("key_padding_mask", PADDING)],
+        need_weights=False,
+        name="MultiheadAttention.masks",
+    ),
+    layer(smooth(), X, name="TransformerEncoderLayer"),
+    layer(smooth(norm_first=True), X, masks=[("src_mask", FUTURE)], name="TransformerEncoderLayer.norm_first"),
+    layer(smooth(), X, MEMORY, name="TransformerDecoderLayer"),
+    layer(
+        smooth(norm_first=True),
+        *(X, MEMORY),
+        masks=[("tgt_mask", FUTURE), ("tgt_key_padding_mask", PADDING)],
+        name="TransformerDecoderLayer.norm_first",
+    ),
+]
+
 CASES = [
+    *LAYERS,
     row("", Q, K, V),
     row(".one_sequence", normal(LENGTH, WIDTH), normal(KEYS, WIDTH), normal(KEYS, 3)),
     row(".heads", *HEADS),
