@@ -169,7 +169,7 @@ def test_every_class_is_compared_with_pytorch():
     words = {word for text in files if 'importorskip("torch"' in text for word in re.findall(r"\w+", text)}
     places = ("nn", "nn.init", "nn.utils", "optim", "optim.lr_scheduler")
     uncompared = {joined(path, name) for path, name in NAMES if path in places and name not in words}
-    assert sorted(uncompared - NOT_COMPARED) == []
+    assert sorted(uncompared - NOT_COMPARED - set(NOT_IN_TORCH)) == []
 
 
 # --- parameters --------------------------------------------------------------------------------------------------
@@ -261,6 +261,8 @@ def differences(ours, theirs):
 
 
 def same_default(mine, theirs):
+    if callable(mine) and callable(theirs):  # each library's own relu
+        return mine.__name__ == theirs.__name__
     return mine == theirs or {repr(mine), repr(theirs)} <= {"None", "False", "()", "[]"}
 
 
