@@ -216,7 +216,8 @@ def filled(
 def whole(operation: str, value: Number, dtype: np.dtype) -> int:
     """A number cut to the integer that an integer dtype can hold."""
     limits = np.iinfo(dtype)
-    if not math.isfinite(value) or not limits.min <= int(value) <= limits.max:
+    endless = isinstance(value, float) and not math.isfinite(value)
+    if endless or not limits.min <= int(value) <= limits.max:
         raise ValueError(f"{operation}: {value} does not fit into {dtype}")
     return int(value)
 
@@ -246,7 +247,7 @@ def arange(
     first, last, stride = number("arange", start, "start"), number("arange", end, "end"), number("arange", step, "step")
     numbers = (first, last, stride)
     integral = all(isinstance(value, int) for value in numbers)
-    if not all(math.isfinite(value) for value in numbers):
+    if any(isinstance(value, float) and not math.isfinite(value) for value in numbers):
         raise ValueError(f"arange: start, end and step must be finite, not {first}, {last}, {stride}")
     if not stride:
         raise ValueError("arange: step must not be 0")
@@ -258,9 +259,8 @@ def arange(
         wanted = as_dtype("arange", dtype)
     count = math.ceil((last - first) / stride)
     if integral:
-        count = len(range(int(first), int(last), int(stride)))
-        whole("arange", first, backend.int64)
-        whole("arange", last, backend.int64)
+        first, last = whole("arange", first, backend.int64), whole("arange", last, backend.int64)
+        count = len(range(first, last, int(stride)))
     steps = allocate("arange", (count,), wanted, lambda: np.arange(count))
     return make(cast(first + steps * stride, wanted), device, requires_grad)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..autograd import Tensor
+from ..ops import check
 from . import functional as F
 from .module import Module
 
@@ -19,12 +20,13 @@ class Dropout(Module):
         inplace: accepted for PyTorch's sake; the result is a new tensor.
 
     Raises:
+        TypeError: if p is not a number.
         ValueError: if p is not between 0 and 1.
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
+        if not 0 <= check.number("Dropout", p, "p") <= 1:
             raise ValueError(f"Dropout: p must be between 0 and 1, but is {p}")
         self.p = p
         self.inplace = inplace

@@ -244,6 +244,8 @@ def other_device(monkeypatch):
             "arange: start, end and step must be finite, not 0, inf, 1",
         ),
         (TypeError, lambda: minidl.arange("3"), "arange: end must be a number, not str"),
+        (ValueError, lambda: minidl.arange(10**400), f"arange: {10**400} does not fit into int64"),
+        (ValueError, lambda: minidl.arange(2**63), "arange: 9223372036854775808 does not fit into int64"),
         (ValueError, lambda: minidl.arange(2**64, 2**64 + 2), "arange: 18446744073709551616 does not fit into int64"),
         (ValueError, lambda: minidl.linspace(0, 1, -1), "linspace: steps must not be negative, not -1"),
         (TypeError, lambda: minidl.linspace(0, 1, 2.0), "linspace: steps must be an integer, not float"),

@@ -107,3 +107,5 @@ def test_dropout_error():
     for p in (-0.1, 1.5, float("nan")):
         with error(ValueError, f"Dropout: p must be between 0 and 1, but is {p}"):
             nn.Dropout(p)
+    with error(TypeError, "Dropout: p must be a number, not NoneType"):
+        nn.Dropout(None)
