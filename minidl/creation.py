@@ -257,10 +257,11 @@ def arange(
         wanted = backend.int64 if integral else backend.get_default_dtype()
     else:
         wanted = as_dtype("arange", dtype)
-    count = math.ceil((last - first) / stride)
     if integral:
         first, last = whole("arange", first, backend.int64), whole("arange", last, backend.int64)
         count = len(range(first, last, int(stride)))
+    else:
+        count = math.ceil((last - first) / stride)
     steps = allocate("arange", (count,), wanted, lambda: np.arange(count))
     return make(cast(first + steps * stride, wanted), device, requires_grad)
 
