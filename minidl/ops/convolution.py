@@ -47,7 +47,7 @@ class Convolution(Function):
         return (
             m.apply(TransposedConvolution(self.at, self.groups), g, w, None) if self.needs_grad(0) else None,
             m.apply(KernelGradient(self.at, self.groups), x, g) if self.needs_grad(1) else None,
-            g.sum((0, 2, 3)) if self.needs_grad(2) else None,
+            m.apply(ChannelSums(), g) if self.needs_grad(2) else None,
         )
 
 
@@ -74,7 +74,7 @@ class TransposedConvolution(Function):
         return (
             m.apply(Convolution(self.at, self.groups), g, w, None) if self.needs_grad(0) else None,
             m.apply(KernelGradient(self.at, self.groups), g, x) if self.needs_grad(1) else None,
-            g.sum((0, 2, 3)) if self.needs_grad(2) else None,
+            m.apply(ChannelSums(), g) if self.needs_grad(2) else None,
         )
 
 
@@ -98,6 +98,17 @@ class KernelGradient(Function):
             m.apply(TransposedConvolution(self.at, self.groups), z, g, None) if self.needs_grad(0) else None,
             m.apply(Convolution(self.at, self.groups), x, g, None) if self.needs_grad(1) else None,
         )
+
+
+class ChannelSums(Function):
+    """y[o] = sum over n, i of x[n, o, i], the gradient of a bias; each counts once, so that dL/dx[n, o, i] = g[o]."""
+
+    def forward(self, x: Any) -> Any:
+        self.shape = x.shape
+        return correlation.channel_sums(x)
+
+    def backward(self, g: Any) -> Any:
+        return m.broadcast_to(g.reshape(-1, 1, 1), self.shape)
 
 
 # --- operations --------------------------------------------------------------------------------------------------

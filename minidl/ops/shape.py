@@ -197,14 +197,22 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
-    """As ``reshape``, but certain to share the input's memory.
+    """As ``reshape``, but certain to share the input's memory, with one exception.
+
+    Images whose channels lie last in memory, as they come out of a convolution here, are copied if need be. In PyTorch
+    they lie as their shape says, and scripts written for it call ``view`` to flatten them.
 
     Raises:
         RuntimeError: if the layout does not allow it.
     """
     to = filling("view", input.shape, check.shape_from("view", shape))
     array = input.array
-    if not array.flags.c_contiguous and array.size and not namespace(array).may_share_memory(array, array.reshape(to)):
+    channels_last = array.ndim == 4 and array.transpose(0, 2, 3, 1).flags.c_contiguous
+    if (
+        not (array.flags.c_contiguous or channels_last)
+        and array.size
+        and not namespace(array).may_share_memory(array, array.reshape(to))
+    ):
         raise RuntimeError(
             f"view: the elements of shape {input.shape} do not lie in memory in the order that a view of shape {to} "
             f"needs; use reshape, which copies"

@@ -175,8 +175,8 @@ def test_the_matrix_of_windows_is_never_whole():
 
 
 @pytest.mark.parametrize("channels", [3, 16])
-def test_results_lie_in_memory_as_their_shape_says(channels):
-    """So that view() works on them, as scripts written for PyTorch expect."""
+def test_results_can_be_viewed(channels):
+    """As scripts written for PyTorch expect, though in memory their channels may lie last."""
     x, w = minidl.zeros(2, channels, 8, 8), minidl.zeros(64, channels, 3, 3)
     assert F.conv2d(x, w, padding=1).view(2, -1).shape == (2, 4096)
     assert F.conv_transpose2d(minidl.zeros(2, 64, 3, 3), w, stride=2).view(2, -1).shape == (2, 49 * channels)

@@ -235,6 +235,15 @@ def test_view_works_where_the_layout_allows_it():
     )
 
 
+def test_view_copies_images_whose_channels_lie_last():
+    """As convolutions make them. Scripts flatten them by view, which works in PyTorch, where they lie otherwise."""
+    x = minidl.arange(24).reshape(1, 2, 3, 4).permute(0, 3, 1, 2)
+    flat = x.view(1, 24)
+    assert flat.tolist() == x.reshape(1, 24).tolist()
+    assert not np.shares_memory(flat.array, x.array)
+    assert np.shares_memory(x.view(1, 4, 6).array, x.array)
+
+
 # --- errors ------------------------------------------------------------------------------------------------------
 
 X, NUMBER = minidl.zeros(2, 3), minidl.tensor(1.0)
