@@ -354,8 +354,8 @@ assert np.abs(held).max() < 0.6
 # .. math:: g \leftarrow g \cdot \min\Big(1, \frac{c}{|g|}\Big)
 #
 # The direction stays; only its absurd length is taken from it. This does nothing against vanishing: a gradient that is
-# too short is left as it is. Nor does it make the cliff go away: the clipped walks hop over the edge and back, half of the time on
-# the wrong side, but they stay there, and a smaller learning rate would let them settle.
+# too short is left as it is. Nor does it make the cliff go away: the clipped walks hop over the edge and back, now and
+# then on the wrong side. But they stay near it, and nothing is lost.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
 biases = np.linspace(-0.8, 0.3, 800)
