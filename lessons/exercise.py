@@ -85,7 +85,7 @@ def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
 
 
 def slopes(f: Callable[[Any], Any], at: Any, epsilon: float = 1e-6) -> Any:
-    """The judge of lesson 01: central differences of the number f(at), for every entry of `at`, an array or a number."""
+    """The judge of lesson 01: central differences of the number f(at), for every entry of `at` (or `at` itself)."""
     at = np.asarray(at, float)
     found = np.zeros(at.shape)
     for index in np.ndindex(at.shape):

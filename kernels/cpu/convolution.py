@@ -52,7 +52,7 @@ CACHE = 2**18  # bytes that some images may take, so that they stay in a second-
 FEW = 8  # channels: fewer do not fill the columns, or the rows, of a tile
 
 
-def forward(x: Any, w: Any, b: Any, at: Windows, relu: bool = False) -> np.ndarray | None:
+def forward(x: Any, w: Any, b: Any, at: Any, relu: bool = False) -> np.ndarray | None:
     """y of the formula above, or max(y, 0). ``at`` is a ``Windows``, or has its fields; b may be None."""
     if not pays(x.shape[0] * w.size * math.prod(at.count), x, w, b):
         return None
@@ -61,7 +61,7 @@ def forward(x: Any, w: Any, b: Any, at: Windows, relu: bool = False) -> np.ndarr
     return y.transpose(0, 3, 1, 2)
 
 
-def input_gradient(g: Any, w: Any, b: Any, at: Windows) -> np.ndarray | None:
+def input_gradient(g: Any, w: Any, b: Any, at: Any) -> np.ndarray | None:
     """dx of the formula above; b may be None."""
     if not pays(g.shape[0] * w.size * math.prod(at.count), g, w, b):
         return None
@@ -76,7 +76,7 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows) -> np.ndarray | None:
     return dx.transpose(0, 3, 1, 2)
 
 
-def weight_gradient(x: Any, g: Any, at: Windows) -> np.ndarray | None:
+def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     """dw of the formula above."""
     if not pays(x.shape[1] * math.prod(at.kernel) * g.size, x, g):
         return None
