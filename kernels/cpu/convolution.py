@@ -57,7 +57,7 @@ def forward(x: Any, w: Any, b: Any, at: Any, relu: bool = False) -> np.ndarray |
     if not pays(x.shape[0] * w.size * math.prod(at.count), x, w, b):
         return None
     y = np.empty((x.shape[0], *at.count, w.shape[0]), np.float32)
-    correlate(channels_last(x), outputs_last(w), b, Windows(*fields(at)), y, everywhere(y), relu)
+    correlate(x.transpose(0, 2, 3, 1), outputs_last(w), b, Windows(*fields(at)), y, everywhere(y), relu)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -68,11 +68,11 @@ def input_gradient(g: Any, w: Any, b: Any, at: Any) -> np.ndarray | None:
     at, channels = Windows(*fields(at)), w.shape[1]
     dx = np.empty((g.shape[0], *at.size, channels), np.float32)
     if channels < FEW and at.stride == (1, 1):
-        lay_out(channels_last(g), w, at, dx)
+        lay_out(g.transpose(0, 2, 3, 1), w, at, dx)
         if b is not None:
             dx += b
     else:
-        turn_round(channels_last(g), channels_of_input_last(w), b, at, dx)
+        turn_round(g.transpose(0, 2, 3, 1), channels_of_input_last(w), b, at, dx)
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -81,12 +81,12 @@ def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     if not pays(x.shape[1] * math.prod(at.kernel) * g.size, x, g):
         return None
     at, channels, outputs = Windows(*fields(at)), x.shape[1], g.shape[1]
-    x, g = channels_last(x), channels_last(g)
+    x, g = x.transpose(0, 2, 3, 1), g.transpose(0, 2, 3, 1)
     dw = np.zeros((channels, *at.kernel, outputs), np.float32)
     few = channels < FEW
     plans = products_by_columns if few else products_by_channels
     for images, part in padded_groups(x, at, g[0].nbytes) if few else groups(x, g[0].nbytes):
-        sums.run(plans(part.shape, outputs, at), part, g[images], dw)
+        sums.run(plans(part.shape, outputs, at), part, in_order(g[images]), dw)
     return sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
 
 
@@ -116,7 +116,8 @@ def correlate(
         kernel = kernel[met[0].start : met[0].stop, met[1].start : met[1].stop]
         start = tuple(s - k.start * d for s, k, d in zip(at.start, met, at.dilation))
         at = at._replace(kernel=kernel.shape[:2], start=start)
-        sums.run(by_images(x.shape, kernel.shape[3], at, target, b is not None, relu), x, panels(kernel), y, b)
+        plans = by_images(x.shape, kernel.shape[3], at, target, b is not None, relu)
+        sums.run(plans, in_order(x), panels(kernel), y, b)
         return
     kernel_in_panels = panels(kernel)
     for images, part in padded_groups(x, at):
@@ -152,7 +153,7 @@ def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple
     front = [max(start, 0) for start in at.start]
     left_out = [max(-start, 0) for start in at.start]
     if size == x.shape[1:3] and not any(left_out):
-        yield from groups(x, others) if others else [(slice(0, x.shape[0]), x)]
+        yield from groups(x, others) if others or not x.flags.c_contiguous else [(slice(0, x.shape[0]), x)]
         return
     padded = None
     for images, part in groups(x, others):
@@ -168,7 +169,7 @@ def groups(x: np.ndarray, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]
     count = max(1, CACHE // max(x[0].nbytes + others, 1))
     for first in range(0, x.shape[0], count):
         images = slice(first, min(first + count, x.shape[0]))
-        yield images, x[images]
+        yield images, in_order(x[images])
 
 
 # --- the way back to the input -----------------------------------------------------------------------------------
@@ -242,12 +243,12 @@ def everywhere(y: np.ndarray) -> Target:
     return Target(0, height * width * channels, width * channels, channels)
 
 
-def channels_last(x: np.ndarray) -> np.ndarray:
-    """x (N, C, H, W) as a contiguous array (N, H, W, C); a view if it already lies like that."""
-    last = x.transpose(0, 2, 3, 1)
-    if last.flags.c_contiguous or not x.flags.c_contiguous:
-        return np.ascontiguousarray(last)
-    return sums.transposed(x.reshape(*x.shape[:2], -1)).reshape(last.shape)
+def in_order(x: np.ndarray) -> np.ndarray:
+    """x (N, H, W, C) as a contiguous array: itself, or a copy."""
+    channels_first = x.transpose(0, 3, 1, 2)
+    if x.flags.c_contiguous or not channels_first.flags.c_contiguous:
+        return np.ascontiguousarray(x)
+    return sums.transposed(channels_first.reshape(x.shape[0], x.shape[3], -1)).reshape(x.shape)
 
 
 def outputs_last(w: np.ndarray) -> np.ndarray:
