@@ -3,7 +3,8 @@
 A ``Tensor`` is an array that knows which operation made it. An operation is a ``Function``: ``forward`` computes the
 result from arrays, ``backward`` turns the gradient of the result into the gradients of the inputs. ``apply`` runs
 forward and notes on the Function where its inputs came from; these notes are the graph. ``run_backward`` walks it once
-from the result to the leaves, every node after all nodes that used its result, and sums what arrives (the chain rule).
+(``walk.py``) from the result to the leaves, every node after all nodes that used its result, and sums what arrives: the
+chain rule.
 
 For y = f(x) and a scalar loss L, backward gets g = dL/dy (shape of y) and returns dL/dx = J^T g (shape of x), where
 J = dy/dx. J itself is never built. In an ordinary backward pass g and all that was saved are plain arrays. With
@@ -22,7 +23,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ import numpy as np
 from . import backend
 from .backend import Array, as_array, check_one_device, device_of, is_array, namespace
 from .grad_mode import recording
+from .walk import Sums, unbroadcast, walk
 
 if TYPE_CHECKING:
     from .ops.methods import Methods  # the operations that are methods of Tensor as well, for editors and type checkers
@@ -239,7 +240,6 @@ class Removable:
 
 
 _tick = count()  # numbers the nodes: inputs exist before outputs, so this order is a topological one
-_order = attrgetter("order")
 
 
 class Function:
@@ -468,6 +468,10 @@ class Function:
         found = run_backward([y for y, _ in kept], [gy for _, gy in kept], True, True, targets, stop=True)
         return tuple(found.get(x.grad_fn) if isinstance(x, Tensor) and x._requires_grad else None for x in aliases)
 
+    def show_hooks(self, g: Any) -> Any:
+        """The gradient of the output after the hooks have seen it, and perhaps replaced it."""
+        return run_hooks(self.hooks, g) if self.hooks else g
+
     def free(self) -> None:
         """Let go of everything that only this backward pass needed."""
         self.edges = None
@@ -512,7 +516,7 @@ class Copy(Function):
         return g
 
 
-# --- the walk ----------------------------------------------------------------------------------------------------
+# --- from a tensor to its leaves --------------------------------------------------------------------------------------
 
 
 @np.errstate(over="ignore", invalid="ignore")  # NumPy warns of sums from lines of its own
@@ -524,7 +528,7 @@ def run_backward(
     targets: Iterable[Any] | None = None,
     stop: bool = False,
 ) -> dict:
-    """Walk from the roots to the leaves and sum dL/d(node) at every node.
+    """Walk from the roots to the leaves (``walk.py``) and sum dL/d(node) at every node.
 
     Without targets the sums are added to the ``grad`` of the leaves, at the very end: a pass that fails or is
     interrupted leaves every ``grad`` as it was. With targets (leaves or nodes) nothing is stored; their sums are
@@ -535,24 +539,9 @@ def run_backward(
     sums = Sums()
     for root, g in zip(roots, gradients, strict=True):
         sums.add(root.grad_fn or root, g if create_graph else g.array, False)
-    nodes = reachable(sums.of, wanted if wanted and stop else ())
-    on_the_way = set(nodes) if wanted is None else leading_to(nodes, wanted)
-    found: dict[Any, Any] = {}
     previous, recording.on = recording.on, create_graph
     try:
-        while nodes:
-            node = nodes.pop()
-            g = sums.of.pop(node, None)
-            if g is None:
-                continue
-            if node.hooks:
-                g = run_hooks(node.hooks, g)
-            if wanted is not None and node in wanted:
-                found[node] = g if create_graph else g.copy()
-            if node in on_the_way:
-                node.hand_on(g, sums, create_graph)
-                if not retain_graph:
-                    node.free()
+        found = walk(sums, retain_graph, create_graph, wanted, stop)
         for leaf, g in sums.of.items():
             if wanted is None or leaf in wanted:
                 found[leaf] = finish(leaf, g, leaf in sums.owned or create_graph)
@@ -565,56 +554,6 @@ def run_backward(
     finally:
         recording.on = previous
     return found
-
-
-class Sums:
-    """The sum of the gradients that have arrived so far, for each node and leaf."""
-
-    def __init__(self) -> None:
-        self.of: dict[Any, Any] = {}
-        self.owned: set[Any] = set()  # whose sum lies in a buffer that nobody else holds, so that it may grow in place
-
-    def add(self, key: Any, g: Any, fresh: bool) -> None:
-        """Add g; ``fresh`` says that it is a new array, held by nobody else."""
-        old = self.of.get(key)
-        if old is None:
-            self.of[key] = g
-        elif key in self.owned:
-            old += g
-            return
-        else:
-            self.of[key] = g = as_array(old + g)
-            fresh = not isinstance(g, Tensor)
-        if fresh:
-            self.owned.add(key)
-
-
-def reachable(starts: Iterable[Any], stops: Iterable[Any]) -> list[Function]:
-    """All nodes that a gradient can reach from the starts, the oldest first."""
-    nodes = [start for start in starts if isinstance(start, Function)]
-    known = set(nodes)
-    for node in nodes:  # the list grows while it is walked
-        if node.edges is None:
-            raise RuntimeError(
-                "backward: the graph was used before and freed (retain_graph=True in the first pass keeps it)"
-            )
-        if node in stops:
-            continue
-        for edge in node.edges:
-            if edge is not None and edge[0] not in known and isinstance(edge[0], Function):
-                known.add(edge[0])
-                nodes.append(edge[0])
-    nodes.sort(key=_order)
-    return nodes
-
-
-def leading_to(nodes: Iterable[Function], targets: set) -> set:
-    """The nodes with an edge to a target or to another such node (``nodes`` has the oldest first)."""
-    leading: set[Function] = set()
-    for node in nodes:
-        if any(edge is not None and (edge[0] in targets or edge[0] in leading) for edge in node.edges):
-            leading.add(node)
-    return leading
 
 
 def finish(leaf: Tensor, g: Any, owned: bool) -> Any:
@@ -674,22 +613,6 @@ def run_hooks(hooks: dict, g: Any) -> Any:
                 raise RuntimeError(f"register_hook: a hook must return None or a Tensor of shape {tensor.shape}")
             tensor = replaced
     return tensor if was_tensor else tensor.array
-
-
-def unbroadcast(g: Any, shape: tuple[int, ...], name: str = "unbroadcast") -> Any:
-    """Sum g over the dimensions that broadcasting added to ``shape`` or stretched; works on arrays and Tensors.
-
-    If y_ij = x_j for all i, then dL/dx_j = sum_i g_ij: what was copied in the forward pass is summed on the way back.
-    """
-    added = g.ndim - len(shape)
-    if added < 0 or any(length not in (1, g.shape[added + i]) for i, length in enumerate(shape)):
-        raise RuntimeError(f"{name}.backward: a gradient of shape {g.shape} was returned for an input of shape {shape}")
-    axes = tuple(range(added)) + tuple(
-        added + i for i, length in enumerate(shape) if length == 1 and g.shape[added + i] != 1
-    )
-    if axes:
-        g = g.sum(axes)
-    return g if g.shape == shape else g.reshape(shape)
 
 
 # --- entry points ------------------------------------------------------------------------------------------------

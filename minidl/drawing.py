@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .autograd import Function, Output, Tensor, reachable
+from .autograd import Function, Output, Tensor
+from .walk import reachable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Arithmetic with broadcasting: +, -, *, /, //, %, powers, and the casts that bring two operands to one dtype.
 
 In every formula g = dL/dy has the shape of the result y. Where an input was broadcast, the engine sums g over the
-stretched dimensions afterwards (``autograd.unbroadcast``), so the formulas here are those of equal shapes.
+stretched dimensions afterwards (``walk.unbroadcast``), so the formulas here are those of equal shapes.
 """
 
 from __future__ import annotations

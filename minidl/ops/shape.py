@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Function, Tensor, unbroadcast
+from ..autograd import Function, Tensor
 from ..backend import namespace
+from ..walk import unbroadcast
 from . import check
 from .vocabulary import m
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import Function, Tensor, autograd, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from minidl import Function, Tensor, enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled, walk
 
 
 def leaf(*values, dtype=np.float64):
@@ -533,14 +533,14 @@ def test_a_twin_keeps_the_gradients_of_one_tensor_as_two_inputs_apart():
 def test_a_twin_does_not_walk_beyond_its_own_inputs(monkeypatch):
     """Otherwise n fused nodes in a row would cost n^2."""
     visited = []
-    reachable = autograd.reachable
+    reachable = walk.reachable
 
     def counted(*args):
         nodes = reachable(*args)
         visited.append(len(nodes))
         return nodes
 
-    monkeypatch.setattr(autograd, "reachable", counted)
+    monkeypatch.setattr(walk, "reachable", counted)
     x = y = leaf(1, 1)
     for _ in range(50):
         y = Fused().apply(y, x)
