@@ -22,8 +22,8 @@ class SGD(Optimizer):
 
     Without momentum b_t = d, and that is plain gradient descent. With a constant d (and tau = 0) the velocity b_t tends
     to d / (1 - mu): steps in a lasting direction grow ten times longer at mu = 0.9, while steps that change their sign
-    cancel. Nesterov's form takes d + mu b_t, which is (to first order) the gradient where the momentum will carry w
-    (Sutskever et al. 2013).
+    cancel. Nesterov takes the gradient where the momentum will carry the weights. The w kept here is that place, and in
+    terms of it the step is d + mu b_t, exactly (Sutskever et al. 2013; lesson 13 derives it).
 
     Args:
         params: as in ``Optimizer``.
