@@ -50,7 +50,7 @@ def walk(sums: Sums, retain_graph: bool, create_graph: bool, wanted: set | None,
         The sums that arrived at the wanted nodes.
     """
     nodes = reachable(sums.of, wanted if wanted and stop else ())
-    on_the_way = set(nodes) if wanted is None else leading_to(nodes, wanted)
+    leading = None if wanted is None else leading_to(nodes, wanted)
     found: dict[Any, Any] = {}
     while nodes:
         node = nodes.pop()
@@ -60,7 +60,7 @@ def walk(sums: Sums, retain_graph: bool, create_graph: bool, wanted: set | None,
         g = node.show_hooks(g)
         if wanted is not None and node in wanted:
             found[node] = g if create_graph else g.copy()
-        if node in on_the_way:
+        if leading is None or node in leading:
             node.hand_on(g, sums, create_graph)
             if not retain_graph:
                 node.free()
