@@ -1,0 +1,82 @@
+"""Atomic operations and fused multiply-add, as the rewritten kernel calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic, overload
+
+from .memory import is_memory, offset_of, touch, whole
+from .shadow import ATOMIC
+from .state import get_at, put_at
+
+__all__ = ["ATOMICS", "compare_and_swap", "fma"]
+
+
+def atomic(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """``cuda.atomic.NAME(array, index, value)``: array[index] = combine(array[index], value); gives the old number."""
+    combine = njit(combine)
+
+    def operation(state, site, array, index, value):
+        raise NotImplementedError
+
+    @overload(operation)
+    def operation_by_type(state, site, array, index, value):
+        if not is_memory(array):
+            return None
+        if isinstance(index, types.Integer):
+            return lambda state, site, array, index, value: operation(state, site, array, (index,), value)
+
+        def apply(state, site, array, index, value):
+            index = whole(index)
+            address = array.address + offset_of(state, site, array.number, array.shape, array.strides, index)
+            touch(state, site, array.number, array.records + address * array.factor, 1, ATOMIC, index)
+            old = get_at(address, array.zero)
+            put_at(address, array.zero, combine(old, value))
+            return old
+
+        return apply
+
+    return operation
+
+
+ATOMICS = {
+    "add": atomic(lambda old, value: old + value),
+    "sub": atomic(lambda old, value: old - value),
+    "max": atomic(lambda old, value: max(old, value)),
+    "min": atomic(lambda old, value: min(old, value)),
+    "exch": atomic(lambda old, value: value),
+    "and_": atomic(lambda old, value: old & value),
+    "or_": atomic(lambda old, value: old | value),
+    "xor": atomic(lambda old, value: old ^ value),
+    "cas": atomic(lambda old, pair: pair[1] if old == pair[0] else old),
+}
+
+
+@njit
+def compare_and_swap(state, site, array, index, expected, value):
+    return ATOMIC_CAS(state, site, array, index, (expected, value))
+
+
+ATOMIC_CAS = ATOMICS.pop("cas")
+
+
+@njit
+def fma(state, site, a, b, c):
+    """``cuda.fma``: a * b + c, rounded once."""
+    return fused(a, b, c)
+
+
+@intrinsic
+def fused(typingctx, a, b, c):
+    def build(context, builder, signature, arguments):
+        number = context.get_value_type(signature.return_type)
+        function = builder.module.declare_intrinsic("llvm.fma", [number], ir.FunctionType(number, [number] * 3))
+        return builder.call(
+            function, [context.cast(builder, v, t, signature.return_type) for v, t in zip(arguments, signature.args)]
+        )
+
+    return a(a, b, c), build

@@ -1,0 +1,263 @@
+"""From the source of a kernel to the code of one thread, for the CPU.
+
+What changes:
+
+* ``cuda.threadIdx.x`` and its kin become fields of a variable ``_thread``;
+* ``a[i]`` becomes ``load(state, site, a, (i,))``, and ``a[i] = x`` becomes ``store(state, site, a, (i,), x)``, so
+  that each access can be checked (see ``memory``);
+* ``cuda.syncthreads()``, shuffles, atomics and the like become calls of functions with the same two first arguments;
+* device functions are rewritten as well, and get ``_thread`` too.
+
+A *site* is the number of a place in the source: with it, a fault finds its line, and accesses are counted by line.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numba import int64, njit
+from numba.np.numpy_support import as_dtype
+
+from kernels.cuda import vector
+
+from . import arithmetic, collectives, memory
+from .source import Source, dotted, plain_function
+
+__all__ = ["SharedArray", "Site", "ThreadCode"]
+
+AXES = {"threadIdx": "t", "blockIdx": "b", "blockDim": "d", "gridDim": "g"}
+VALUES = {f"cuda.{name}.{axis}": f"_thread.{letter}{axis}" for name, letter in AXES.items() for axis in "xyz"}
+VALUES |= {"cuda.laneid": "_int32(_lane(_thread.state))", "cuda.warpsize": "32"}
+
+GRID = [f"(_int64(_thread.b{axis}) * _thread.d{axis} + _thread.t{axis})" for axis in "xyz"]
+GRID_SIZE = [f"(_int64(_thread.g{axis}) * _thread.d{axis})" for axis in "xyz"]
+
+CALLS = {f"cuda.atomic.{name}": function for name, function in arithmetic.ATOMICS.items()}
+CALLS |= {"cuda.fma": arithmetic.fma, "cuda.atomic.cas": arithmetic.compare_and_swap}
+for name in ("syncthreads", "syncwarp", "shfl_sync", "shfl_xor_sync", "shfl_up_sync", "shfl_down_sync"):
+    CALLS[f"cuda.{name}"] = getattr(collectives, name)
+for name in ("ballot_sync", "any_sync", "all_sync"):
+    CALLS[f"cuda.{name}"] = getattr(collectives, name)
+OBJECTS = {
+    id(vector.load4): memory.load4,
+    id(vector.store4): memory.store4,
+    id(vector.mma_tf32): collectives.mma_tf32,
+}
+
+OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}  # as on the GPU: fused multiply-adds, 1 / 0 = inf
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in the source."""
+
+    function: str
+    file: str
+    line: int
+    text: str
+    action: str
+
+
+@dataclass(frozen=True)
+class SharedArray:
+    """A ``cuda.shared.array`` of the kernel."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    alignment: int
+
+
+@dataclass
+class ThreadCode:
+    """The code of one thread and what was found on the way."""
+
+    function: FunctionType
+    sites: list[Site] = field(default_factory=lambda: [Site("", "", 0, "", "")])
+    shared: list[SharedArray] = field(default_factory=list)
+    waits: bool = False  # whether its threads ever wait for one another
+    devices: dict[FunctionType, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.thread = Rewriter(self, self.function).compiled()
+
+
+class Rewriter(ast.NodeTransformer):
+    """Rewrites one function: a kernel, or a device function that it calls."""
+
+    def __init__(self, code: ThreadCode, function: FunctionType) -> None:
+        self.code = code
+        self.source = Source(function)
+        self.helpers: dict[str, Any] = {"_load": memory.load, "_store": memory.store, "_int64": int64}
+        self.helpers |= {"_int32": np.int32, "_lane": collectives.lane}
+        self.new_names = 0
+
+    def compiled(self) -> Any:
+        arguments = self.source.tree.args
+        if arguments.defaults or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
+            raise self.error(self.source.tree, "kernels and device functions take plain arguments without defaults")
+        tree = self.source.tree
+        tree.body = [statement for old in tree.body for statement in self.statements(old)]
+        arguments.args.insert(0, ast.arg("_thread"))
+        self.source.values |= self.helpers
+        return njit(**OPTIONS)(self.source.function())
+
+    def statements(self, old: ast.stmt) -> list[ast.stmt]:
+        new = self.visit(old)
+        return new if isinstance(new, list) else [new]
+
+    # --- helpers ---------------------------------------------------------------------------------------------------
+
+    def error(self, node: ast.AST, reason: str, kind: type[Exception] = NotImplementedError) -> Exception:
+        where = f"line {node.lineno}: {self.source.line(node.lineno)}"
+        return kind(f"simulator: {self.source.name}, {where}: {reason}")
+
+    def site(self, node: ast.AST, action: str) -> ast.Constant:
+        text = self.source.line(node.lineno)
+        self.code.sites.append(Site(self.source.name, self.source.file, node.lineno, text, action))
+        return ast.Constant(len(self.code.sites) - 1)
+
+    def name(self, helper: Any) -> ast.Name:
+        """A name for a function that the source does not know."""
+        name = f"_{getattr(helper, '__name__', 'helper')}_{id(helper)}"
+        self.helpers[name] = helper
+        return ast.Name(name, ast.Load())
+
+    def call(self, node: ast.AST, helper: Any, action: str, *arguments: ast.expr) -> ast.Call:
+        operands = [ast.parse("_thread.state", mode="eval").body, self.site(node, action), *arguments]
+        return ast.copy_location(ast.Call(self.name(helper), operands, []), node)
+
+    def fresh(self) -> str:
+        self.new_names += 1
+        return f"_value{self.new_names}"
+
+    def value(self, node: ast.expr) -> Any:
+        """What an expression of constants (the size of a shared array) is worth."""
+        try:
+            return eval(compile(ast.fix_missing_locations(ast.Expression(node)), "<size>", "eval"), self.source.values)
+        except Exception as error:
+            raise self.error(node, f"{ast.unparse(node)} must be known before the kernel runs", TypeError) from error
+
+    # --- names of cuda ---------------------------------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = dotted(node)
+        if name in VALUES:
+            return ast.copy_location(ast.parse(VALUES[name], mode="eval").body, node)
+        if name.startswith("cuda."):
+            raise self.error(node, f"{name} is not simulated")
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = dotted(node.func)
+        if name in ("cuda.grid", "cuda.gridsize"):
+            parts = GRID if name == "cuda.grid" else GRID_SIZE
+            count = self.value(node.args[0])
+            text = parts[0] if count == 1 else f"({', '.join(parts[:count])})"
+            return ast.copy_location(ast.parse(text, mode="eval").body, node)
+        if name == "cuda.shared.array":
+            return self.shared_array(node)
+        if name == "cuda.local.array":
+            shape, dtype, _ = self.array_arguments(node)
+            return ast.copy_location(ast.Call(self.name(memory.local_array(shape, dtype)), [], []), node)
+        if name in CALLS:
+            return self.helper_call(node, CALLS[name], name.removeprefix("cuda."))
+        if name.startswith("cuda."):
+            raise self.error(node, f"{name} is not simulated")
+        if name and "." not in name and name in self.source.values:
+            callee = self.source.values[name]
+            if id(callee) in OBJECTS:
+                return self.helper_call(node, OBJECTS[id(callee)], name)
+            function = plain_function(callee)
+            if function is not None:
+                return self.device_call(node, function)
+        return self.generic_visit(node)
+
+    def helper_call(self, node: ast.Call, helper: Any, action: str) -> ast.expr:
+        if helper.__module__ == collectives.__name__:
+            self.code.waits = True
+        call = self.call(node, helper, action, *[self.visit(argument) for argument in node.args])
+        call.keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
+        return call
+
+    def device_call(self, node: ast.Call, function: FunctionType) -> ast.expr:
+        if function not in self.code.devices:
+            self.code.devices[function] = Rewriter(self.code, function).compiled()
+        node = self.generic_visit(node)
+        node.func = self.name(self.code.devices[function])
+        node.args.insert(0, ast.Name("_thread", ast.Load()))
+        return node
+
+    def array_arguments(self, node: ast.Call) -> tuple[tuple[int, ...], np.dtype, int]:
+        given = dict(zip(("shape", "dtype", "alignment"), node.args))
+        given |= {word.arg: word.value for word in node.keywords}
+        shape = self.value(given["shape"])
+        dtype = as_dtype(self.value(given["dtype"]))
+        alignment = self.value(given["alignment"]) if "alignment" in given else None
+        shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+        return shape, dtype, alignment or dtype.itemsize
+
+    def shared_array(self, node: ast.Call) -> ast.expr:
+        shape, dtype, alignment = self.array_arguments(node)
+        number = len(self.code.shared)
+        self.code.shared.append(SharedArray(f"shared array {number}", shape, dtype, alignment))
+        return ast.copy_location(ast.parse(f"_thread.shared[{number}]", mode="eval").body, node)
+
+    # --- accesses --------------------------------------------------------------------------------------------------
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
+            return node  # a tuple
+        return self.call(node, memory.load, "load", self.visit(node.value), self.index(node))
+
+    def index(self, node: ast.Subscript) -> ast.expr:
+        if any(isinstance(part, ast.Slice) for part in ast.walk(node.slice)):
+            raise self.error(node, "slices are not simulated")
+        index = self.visit(node.slice)
+        return index if isinstance(index, ast.Tuple) else ast.Tuple([index], ast.Load())
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        result: list[ast.stmt] = []
+        value = self.visit(node.value)
+        if len(node.targets) == 1:
+            return self.assigned(node, node.targets[0], value)
+        name = self.fresh()
+        result.append(self.statement(node, name, value))
+        for target in node.targets:
+            result += self.assigned(node, target, ast.Name(name, ast.Load()))
+        return result
+
+    def statement(self, node: ast.AST, name: str, value: ast.expr) -> ast.stmt:
+        return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)
+
+    def assigned(self, node: ast.AST, target: ast.expr, value: ast.expr) -> list[ast.stmt]:
+        """The statements of ``target = value``, with the value rewritten already."""
+        if isinstance(target, ast.Subscript):
+            operands = self.visit(target.value), self.index(target), value
+            return [ast.copy_location(ast.Expr(self.call(target, memory.store, "store", *operands)), node)]
+        if isinstance(target, ast.Tuple | ast.List) and any(isinstance(e, ast.Subscript) for e in target.elts):
+            names = [self.fresh() for _ in target.elts]
+            unpacking = ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())
+            result: list[ast.stmt] = [ast.copy_location(ast.Assign([unpacking], value), node)]
+            for element, name in zip(target.elts, names):
+                result += self.assigned(node, element, ast.Name(name, ast.Load()))
+            return result
+        return [ast.copy_location(ast.Assign([target], value), node)]
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt] | ast.stmt:
+        if not isinstance(node.target, ast.Subscript):
+            return self.generic_visit(node)
+        target = node.target
+        array, index = self.fresh(), self.fresh()
+        result = [
+            self.statement(node, array, self.visit(target.value)),
+            self.statement(node, index, self.index(target)),
+        ]
+        names = [ast.Name(array, ast.Load()), ast.Name(index, ast.Load())]
+        old = self.call(target, memory.load, "load", *names)
+        new = ast.copy_location(ast.BinOp(old, node.op, self.visit(node.value)), node)
+        return [*result, ast.copy_location(ast.Expr(self.call(target, memory.store, "store", *names, new)), node)]

@@ -1,0 +1,109 @@
+"""The source of a kernel: its syntax tree, the values its names have, and copies of it that lack a barrier."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import inspect
+import linecache
+import textwrap
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+__all__ = ["Source", "barriers", "dotted", "plain_function", "without_barrier"]
+
+
+def plain_function(function: Any) -> FunctionType | None:
+    """The Python function behind a kernel, a device function or a Numba function; None for anything else."""
+    function = getattr(function, "thread", function)  # of a Kernel
+    function = getattr(function, "py_func", function)  # of Numba's dispatchers
+    return function if isinstance(function, FunctionType) else None
+
+
+def dotted(node: ast.AST) -> str:
+    """The name ``a.b.c`` that an expression spells, or nothing."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = dotted(node.value)
+        return f"{owner}.{node.attr}" if owner else ""
+    return ""
+
+
+class Source:
+    """A function as text and as a syntax tree, with the line numbers of its file.
+
+    Attributes:
+        tree: the function's definition, free for the owner to change.
+        values: the values of all names that the function can see: builtins, globals and its closure.
+    """
+
+    def __init__(self, function: FunctionType) -> None:
+        self.name = function.__name__
+        self.file = function.__code__.co_filename
+        self.tree = copy.deepcopy(getattr(function, "syntax_tree", None)) or parse(function)
+        self.values = dict(vars(builtins)) | function.__globals__
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            self.values[name] = cell.cell_contents
+
+    def line(self, number: int) -> str:
+        """One line of the file, without its indentation."""
+        return linecache.getline(self.file, number).strip()
+
+    def function(self) -> FunctionType:
+        """The tree as a function again."""
+        module = ast.fix_missing_locations(ast.Module([self.tree], []))
+        scope = dict(self.values)
+        exec(compile(module, self.file, "exec"), scope)
+        return scope[self.tree.name]
+
+
+def parse(function: FunctionType) -> ast.FunctionDef:
+    """A function's definition, without its decorators, with the line numbers of its file."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError as error:
+        raise TypeError(f"simulator: the source of {function.__name__} cannot be found") from error
+    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        raise TypeError(f"simulator: {function.__name__} must be defined by def")
+    ast.increment_lineno(tree, first - 1)
+    tree.decorator_list = []
+    return tree
+
+
+def is_barrier(node: ast.AST) -> bool:
+    is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+    return is_call and dotted(node.value.func) in ("cuda.syncthreads", "cuda.syncwarp")
+
+
+def barriers(kernel: Any) -> Iterator[tuple[int, Any]]:
+    """Every way to leave one barrier out of a kernel: (line of the barrier, the kernel without it).
+
+    A barrier that can be left out without a fault is not needed, or the simulator is blind; a test asks for neither::
+
+        for line, broken in barriers(kernel):
+            with pytest.raises(KernelFault):
+                simulate(broken, grid, threads, *arrays)
+    """
+    tree = Source(plain_function(kernel)).tree
+    lines = [node.lineno for node in ast.walk(tree) if is_barrier(node)]
+    for index, line in enumerate(lines):
+        yield line, without_barrier(kernel, index)
+
+
+def without_barrier(kernel: Any, index: int) -> Any:
+    """The same kernel (a function, or a Kernel) without one of its barriers, counted from 0 as ``ast.walk`` finds them."""
+    function = plain_function(kernel)
+    source = Source(function)
+    left_out = [node for node in ast.walk(source.tree) if is_barrier(node)][index]
+    left_out.value = ast.copy_location(ast.Constant(None), left_out)
+    broken = source.function()
+    broken.syntax_tree = source.tree
+    if function is kernel:
+        return broken
+    result = copy.copy(kernel)
+    result.thread = broken
+    return result
