@@ -163,6 +163,17 @@ def test_devices_compare_by_type_and_index():
     assert repr(minidl.device("cuda:1")) == "device('cuda:1')"
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+def test_integers_are_added_at_places(libraries, dtype):
+    """CUDA has no atomic addition for most integers."""
+    x, source = np.array([100, -7, 0], "int64").astype(dtype), np.array([100, 1, 3, 120], "int64").astype(dtype)
+    places = np.array([0, 1, 1, 0])
+    here = minidl.tensor(x).index_add(0, minidl.tensor(places), minidl.tensor(source))
+    there = on_strict(x).index_add(0, on_strict(places), on_strict(source))
+    assert there.dtype == dtype
+    assert values(there).tolist() == here.tolist() == np.array([320, -3, 0]).astype(dtype).tolist()
+
+
 # --- no usable GPU -----------------------------------------------------------------------------------------------
 
 

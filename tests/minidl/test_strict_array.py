@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import strict_array
 from strict_array import CupyDiffers, Library
 
 LIBRARY = Library("strict")
@@ -62,6 +63,22 @@ OTHER = Library("other").ndarray(N)
         lambda: xp.multiply.at(X.copy(), 0, 2.0),
         lambda: xp.maximum.accumulate(X),
         lambda: range(array(3, np.int64)),
+        lambda: xp.zeros(array(3, np.int64)),
+        lambda: xp.zeros((2, array(3, np.int64))),
+        lambda: xp.sum(X, axis=array(0, np.int64)),
+        lambda: X.reshape(array(2, np.int64), 1),
+        lambda: X.copy().__setitem__(0, N[0]),
+        lambda: X @ N,
+        lambda: X @ 2.0,
+        lambda: -array([True], bool),
+        lambda: array([True], bool) - array([False], bool),
+        lambda: ~X,
+        lambda: X & X,
+        lambda: xp.add(X, X, dtype=np.str_),
+        lambda: xp.exp(X, out=N),
+        lambda: xp.add.at(array([1, 2], np.int64), array([0, 0], np.int64), 1),
+        lambda: xp.add.at(array([1, 2], np.int8), array([0], np.int64), 1),
+        lambda: xp.maximum.at(array([1, 2], np.float16), array([0], np.int64), 1.0),
     ],
 )
 def test_strays_are_refused(stray):
@@ -99,6 +116,89 @@ def test_indices_beyond_the_end_and_repeated_places_are_noticed():
     y[twice] = 7.0
     xp.add.at(y, twice, X)
     assert y.tolist() == [1.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        lambda: X.take(array([2], np.int64)),
+        lambda: xp.take(X, array([2], np.int64)),
+        lambda: xp.take_along_axis(X, array([5], np.int64), 0),
+        lambda: array([1.5, np.nan]).astype(np.int64),
+        lambda: array([np.inf]).astype(np.int32),
+        lambda: array([-1.0]).astype(np.uint8),
+        lambda: array([0, 0], np.int32).__setitem__(slice(None), array([3e9, 0.0])),
+        lambda: xp.broadcast_to(array(1.0), (3,)).__setitem__(0, 2.0),
+        lambda: xp.broadcast_to(array(1.0), (3,)).__iadd__(2.0),
+        lambda: xp.exp(X, out=xp.broadcast_to(array(1.0), (2,))),
+        lambda: shifted(array([1.0, 2.0, 3.0])),
+        lambda: array([2, 3], np.int64) ** -1,
+        lambda: array([2, 3], np.int64) ** array([-1, 1], np.int64),
+        lambda: array(3.0).argsort(),
+        lambda: array(3.0).nonzero(),
+    ],
+)
+def test_what_cupy_does_differently_is_refused(stray):
+    with pytest.raises(CupyDiffers):
+        stray()
+
+
+def shifted(x):
+    x[1:] = x[:-1]
+
+
+def test_moves_inside_one_memory_that_do_no_harm():
+    x = array([1.0, 2.0, 3.0, 4.0])
+    x[:2] = x[2:]
+    x[:] = x
+    assert x.tolist() == [3.0, 4.0, 3.0, 4.0]
+
+
+def test_only_the_stable_sort():
+    assert xp.argsort(array([2.0, 1.0]), kind="stable").tolist() == [1, 0]
+    with pytest.raises(ValueError, match="no kind 'quicksort'"):
+        array([2.0, 1.0]).argsort(kind="quicksort")
+
+
+def test_dtypes_are_those_of_cupys_loops():
+    """NumPy and CuPy agree where the engine goes; where they would not, the strict array says so."""
+    assert (array([1], np.int8) + 1).dtype == np.int8
+    assert (array([1], np.int64) + 1.5).dtype == np.float64
+    assert (array([1.0]) + 1.5).dtype == np.float32
+    assert xp.sqrt(array([1], np.int8)).dtype == np.float16
+    assert (array([1.0]) * array([1], np.int64)).dtype == np.float64
+    assert (array([1.0]) * array(1.0, np.float64)).dtype == np.float64  # no exception for arrays without dimensions
+    assert xp.floor(array([1], np.int64)).dtype == np.int64
+    assert (array([True], bool) * 2).dtype == np.int64
+
+
+def test_a_loop_with_another_dtype_is_noticed(monkeypatch):
+    monkeypatch.setitem(strict_array.API["loops"], "cosh", ["d->d"])
+    monkeypatch.setattr(strict_array, "loop", strict_array.loop.__wrapped__)  # which remembers nothing
+    with pytest.raises(CupyDiffers, match=r"^cosh is .*float64.* with CuPy, .*float32.* with NumPy$"):
+        xp.cosh(X)
+
+
+def test_what_the_host_waits_for_is_counted():
+    library = Library("counted")
+    ours = library.backend().module
+    x = library.from_numpy(np.array([1.0, 2.0]), 0)
+    assert library.sends == {"from_numpy": 1}
+    y = ours.exp(x[0] + x.sum()) * 2
+    assert not library.waits
+    assert float(y) > 0
+    assert bool(y)
+    assert y.item() > 0
+    x[x > 1] = 0.0
+    library.to_numpy(x)
+    assert library.waits == {"float": 1, "bool": 1, "item": 1, "mask": 1, "to_numpy": 1}
+
+
+def test_special_methods_are_cupys():
+    """What Python asks of an object by itself (an index, a hash, a context) must not be there where CuPy has none."""
+    inherited = set(dir(object)) | {"__module__", "__slots__", "__getattr__", "__annotations__", "__reduce_ex__"}
+    own = {name for name in dir(strict_array.Array) if name.startswith("__")} - inherited
+    assert own <= {*strict_array.API["special"], "__firstlineno__", "__static_attributes__"}
 
 
 def test_in_place_operators_keep_the_array():
