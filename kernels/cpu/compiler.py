@@ -11,6 +11,7 @@ operation, gives the same bits.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import threading
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["Loop", "announced", "enabled", "first_that_works", "set_compiled"]
+__all__ = ["Kernel", "Loop", "announced", "enabled", "first_that_works", "kernel", "set_compiled"]
 
 Result = TypeVar("Result")
 
@@ -95,10 +96,11 @@ class Loop:
         """Run over the arrays in place, seen as 1-D.
 
         Returns:
-            False, with nothing changed, unless the loop is on and can be compiled, and all arrays are contiguous NumPy
-            arrays of one dtype, float32 or float64, and of one shape.
+            False, with nothing changed, unless the loop is on and can be compiled, and all arrays are NumPy arrays of
+            one dtype, float32 or float64, of one shape and in one order in memory, without gaps.
         """
-        if not _enabled or not alike(arrays):
+        rows = side_by_side(arrays) if _enabled else None
+        if rows is None:
             return False
         dtype = arrays[0].dtype
         if dtype not in self._compiled:
@@ -106,7 +108,7 @@ class Loop:
         compiled = self._compiled[dtype]
         if compiled is None:
             return False
-        compiled(*[array.ravel() for array in arrays], *map(float, numbers))  # contiguous: ravel() is a view
+        compiled(*rows, *map(float, numbers))
         return True
 
     def _compile(self, dtype: np.dtype, arrays: int, numbers: int) -> Callable[..., None] | None:
@@ -122,15 +124,56 @@ class Loop:
         return first_that_works(compile)
 
 
-def alike(arrays: tuple[Any, ...]) -> bool:
-    """Whether a loop can go over the arrays side by side. Small parameters feel this check, so it is a plain loop."""
+def side_by_side(arrays: tuple[Any, ...]) -> list[np.ndarray] | None:
+    """The arrays as 1-D views in the order of memory, in which the same places meet; None if a loop cannot take them.
+
+    Small parameters feel this check, so it is a plain loop.
+    """
     first = arrays[0]
     if type(first) is not np.ndarray or first.dtype.char not in "fd":
-        return False
-    dtype, shape = first.dtype, first.shape
+        return None
+    dtype, shape, in_order = first.dtype, first.shape, True
     for array in arrays:
         if type(array) is not np.ndarray or array.dtype != dtype or array.shape != shape:
+            return None
+        in_order = in_order and array.flags.c_contiguous
+    if not in_order:
+        axes = sorted(range(len(shape)), key=lambda axis: -first.strides[axis])
+        arrays = tuple(array.transpose(axes) for array in arrays)
+        if not all(array.flags.c_contiguous for array in arrays):
+            return None
+    return [array.reshape(-1) for array in arrays]
+
+
+class Kernel:
+    """A function of arrays of one signature, made from a plain Python function. Runs in the thread that calls it."""
+
+    def __init__(self, signature: str, function: Callable[..., None]) -> None:
+        self.signature, self.function = signature, function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *given: Any) -> bool:
+        """Run over the arrays, which must have the types and the layout of the signature and be writeable.
+
+        Returns:
+            False, with nothing changed, if compiled functions are switched off or cannot be compiled.
+        """
+        if not _enabled or self.compiled is None:
             return False
-        if not array.flags.c_contiguous:
-            return False
-    return True
+        self.compiled(*given)
+        return True
+
+    @functools.cached_property
+    def compiled(self) -> Callable[..., None] | None:
+        def compile(cache: bool) -> Callable[..., None]:
+            import numba
+
+            with announced(f"kernels: compiling {self.function.__name__} for this machine, once"):
+                return numba.njit(self.signature, cache=cache, error_model="numpy", nogil=True)(self.function)
+
+        return first_that_works(compile)
+
+
+def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
+    """Make a ``Kernel`` of the function below; a decorator. The signature is Numba's: "void(f4[:, ::1], f8[::1])"."""
+    return functools.partial(Kernel, signature)

@@ -7,6 +7,9 @@ never stored, it only shortens the windows at the edges.
 A plane is what is pooled by itself: an image (H, W), or a row (L,), of one channel of one sample. Planes are often
 small and many, and a step of NumPy along short rows costs more than the work done there. So they are brought into the
 order (H, W, planes) first, as many at a time as fit into a cache.
+
+Where the channels of images lie last in memory anyway, and ``kernels`` has a compiled form, the largest elements are
+found by that, and the results have their channels last in memory too.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import fast
 from ..autograd import Function, Tensor
 from ..backend import int64, namespace
 from ..grad_mode import is_grad_enabled
@@ -53,9 +57,14 @@ class Windows(NamedTuple):
 
     steps: list[tuple[slice, slice]]
     first: slice | list[int]  # the first place of each window
+    spans: list[range]  # the places of each window
     sizes: list[int]  # what the sum of each window is divided by
-    length: int  # how many windows there are
     even: int = 0  # their size, if they lie side by side and cover everything
+
+    @property
+    def length(self) -> int:
+        """How many windows there are."""
+        return len(self.spans)
 
 
 def sliding(n: int, size: int, stride: int, padding: int, dilation: int, count: int, whole: bool = True) -> Windows:
@@ -65,6 +74,10 @@ def sliding(n: int, size: int, stride: int, padding: int, dilation: int, count: 
     reaches.
     """
     starts = [o * stride - padding for o in range(count)]
+    spans = [
+        range(start if start >= 0 else start % dilation, min(n, start + (size - 1) * dilation + 1), dilation)
+        for start in starts
+    ]
     steps = []
     for k in range(size):
         shift = k * dilation - padding  # window o has its k-th place at o stride + shift
@@ -75,8 +88,8 @@ def sliding(n: int, size: int, stride: int, padding: int, dilation: int, count: 
     sizes = [end - start if whole else min(end, n) - max(start, 0) for start, end in zip(starts, ends, strict=True)]
     if not padding:
         even = size if size == stride and dilation == 1 and count * size == n else 0
-        return Windows(steps, slice(0, count * stride, stride), sizes, count, even)
-    return Windows(steps, [start if start >= 0 else start % dilation for start in starts], sizes, count)
+        return Windows(steps, slice(0, count * stride, stride), spans, sizes, even)
+    return Windows(steps, [span.start for span in spans], spans, sizes)
 
 
 def adaptive(n: int, count: int) -> Windows:
@@ -85,11 +98,9 @@ def adaptive(n: int, count: int) -> Windows:
     """
     if count and n % count == 0:
         return sliding(n, n // count, n // count, 0, 1, count)
-    starts = [o * n // count for o in range(count)]
-    ends = [-(-(o + 1) * n // count) for o in range(count)]
-    spans = list(zip(starts, ends, strict=True))
-    steps = [(slice(o, o + 1), slice(i, i + 1)) for o, (start, end) in enumerate(spans) for i in range(start, end)]
-    return Windows(steps, starts, [end - start for start, end in spans], count)
+    spans = [range(o * n // count, -(-(o + 1) * n // count)) for o in range(count)]
+    steps = [(slice(o, o + 1), slice(i, i + 1)) for o, span in enumerate(spans) for i in span]
+    return Windows(steps, [span.start for span in spans], spans, [len(span) for span in spans])
 
 
 def at(axis: int, part: Any) -> tuple:
@@ -153,6 +164,8 @@ class MaxPool(Function):
     def forward(self, x: Any) -> Any:
         self.shape = x.shape
         xp, dims = namespace(x), len(self.windows)
+        if dims == 2 and (found := fast.pooling.max_pool(x, *(w.spans for w in self.windows))) is not None:
+            return self.results(*found)
         shape = (*x.shape[: x.ndim - dims], *(w.length for w in self.windows))
         z, y = as_planes(x, dims), xp.empty(shape, x.dtype)
         if not self.keep:
@@ -172,6 +185,9 @@ class MaxPool(Function):
                 part, found = largest_with_place(part, found, first + i, self.windows[i], with_nan)
             store(as_planes(y, dims), which, part, first)
             store(as_planes(places, dims), which, found, first)
+        return self.results(y, places)
+
+    def results(self, y: Any, places: Any) -> Any:
         self.saved = (places,)
         return (y, places.astype(int64)) if self.return_indices else y
 
@@ -214,6 +230,8 @@ class AddInPlanes(Function):
 
     def forward(self, x: Any, places: Any) -> Any:
         self.saved = (places,)
+        if self.dims == 2 and (y := fast.pooling.add_at_places(x, places, self.shape)) is not None:
+            return y
         y = namespace(x).zeros(self.shape, x.dtype)
         namespace(x).add.at(y.reshape(-1), in_memory(places, self.shape, self.dims), x.reshape(-1))
         return y
