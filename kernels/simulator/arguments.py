@@ -9,10 +9,10 @@ from numba import types
 from numba.core.sigutils import normalize_signature
 from numba.np.numpy_support import as_dtype
 
-from .shadow import RECORDS, UNWRITTEN, WRITE, new_records
-from .state import Memory
+from .access import address_of, described
+from .shadow import RECORDS, UNWRITTEN, WRITE
 
-__all__ = ["Region", "address_of", "argument_types", "check_arguments", "described", "device_copies"]
+__all__ = ["Region", "argument_types", "check_arguments", "device_copies"]
 
 ALIGNMENT = 256  # of every allocation on a GPU
 
@@ -77,8 +77,9 @@ class Region:
         buffer = np.zeros(size + 2 * ALIGNMENT, np.uint8)
         start = -buffer.ctypes.data % ALIGNMENT + offset
         self.bytes = buffer[start : start + size]
-        self.records = new_records(-(-size // itemsize))
+        self.records = np.zeros((-(-size // itemsize), RECORDS), np.int64)
         self.arrays = arrays
+        self.rows: list[np.ndarray] = []  # see access.described
         for array in arrays:
             self.copy_of(array)[...] = array
 
@@ -99,19 +100,6 @@ class Region:
         for array in self.arrays:
             if array.flags.writeable:
                 array[...] = self.copy_of(array)
-
-
-def address_of(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-def described(data: np.ndarray, records: np.ndarray, first: int, number: int) -> Memory:
-    """The array for compiled code; ``records`` has a row for each number from address ``first`` on."""
-    factor = records.strides[0] // data.itemsize
-    shadow = records.ctypes.data - first * factor
-    zero, contiguous = data.dtype.type(0), data.flags.c_contiguous
-    place = address_of(data), data.shape, data.strides, data.size, data.ndim
-    return Memory(*place, contiguous, zero, shadow, factor, number)
 
 
 def owner_of(array: np.ndarray) -> np.ndarray:
@@ -140,5 +128,7 @@ def device_copies(kernel: str, arrays: list[np.ndarray], unwritten: list[np.ndar
     result = []
     for number, array in enumerate(arrays):
         region = memories[id(array)]
-        result.append(described(region.copy_of(array), region.records, address_of(region.bytes), number))
+        memory, row = described(region.copy_of(array), region.records, address_of(region.bytes), number)
+        region.rows.append(row)
+        result.append(memory)
     return regions, result

@@ -9,9 +9,10 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-from .memory import is_memory, offset_of, touch, whole
+from .access import access
+from .memory import is_memory, whole
 from .shadow import ATOMIC
-from .state import get_at, put_at
+from .state import Stop, get_at, put_at
 
 __all__ = ["ATOMICS", "compare_and_swap", "fma"]
 
@@ -31,9 +32,10 @@ def atomic(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             return lambda state, site, array, index, value: operation(state, site, array, (index,), value)
 
         def apply(state, site, array, index, value):
-            index = whole(index)
-            address = array.address + offset_of(state, site, array.number, array.shape, array.strides, index)
-            touch(state, site, array.number, array.records + address * array.factor, 1, ATOMIC, index)
+            i, j, k, l = whole(array.first + index)
+            address = access(state, site, array.row, ATOMIC, i, j, k, l)
+            if address == 0:
+                raise Stop
             old = get_at(address, array.zero)
             put_at(address, array.zero, combine(old, value))
             return old

@@ -10,7 +10,8 @@ import numpy as np
 from numba import typeof
 
 from . import memory
-from .arguments import Region, address_of, argument_types, check_arguments, described, device_copies
+from .access import address_of, described
+from .arguments import Region, argument_types, check_arguments, device_copies
 from .faults import KernelFault, LimitExceeded, Misaligned, OutOfBounds, Race, Uninitialised
 from .rewriter import SharedArray, ThreadCode
 from .schedule import Block, Phases, catching_interrupts
@@ -25,13 +26,13 @@ THREAD_LIMIT = 1024
 BLOCK_LIMITS = (1024, 1024, 64)
 GRID_LIMITS = (2**31 - 1, 65535, 65535)
 
-KINDS = [KernelFault, OutOfBounds, Misaligned, Uninitialised, Race]
+KINDS = [KernelFault, Race, Uninitialised, OutOfBounds, Misaligned]
 WORDS = [
     "",
+    "{action} of {array}, unordered with",
+    "{array} is read, and nobody wrote it",
     "{array} is out of bounds",
     "16 bytes from {array} on do not begin at a multiple of 16",
-    "{array} is read, and nobody wrote it",
-    "{action} of {array}, unordered with",
 ]
 
 _codes: WeakKeyDictionary[Any, ThreadCode] = WeakKeyDictionary()
@@ -54,7 +55,7 @@ class SharedMemory:
 
     def __init__(self, arrays: list[SharedArray], first_number: int) -> None:
         self.arrays: list[Memory] = []
-        self.contents: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # (numbers, as unwritten, records)
+        self.contents: list[tuple[np.ndarray, ...]] = []  # (numbers, the same unwritten, records, row)
         end, places = 0, []
         for array in arrays:
             place = -(-end // array.alignment) * array.alignment
@@ -67,12 +68,13 @@ class SharedMemory:
         for number, (array, place) in enumerate(zip(arrays, places)):
             data = np.ndarray(array.shape, array.dtype, buffer, start + place)
             records = np.zeros((data.size, RECORDS), np.int64)
-            self.contents.append((data, memory.poison(array.shape, array.dtype), records))
-            self.arrays.append(described(data, records, address_of(data), first_number + number))
+            description, row = described(data, records, address_of(data), first_number + number)
+            self.contents.append((data, memory.poison(array.shape, array.dtype), records, row))
+            self.arrays.append(description)
 
     def clear(self) -> None:
         """As a new block finds it: with nothing in it."""
-        for data, unwritten, records in self.contents:
+        for data, unwritten, records, _ in self.contents:
             data[...] = unwritten
             records[...] = 0
             records[:, WRITE] = UNWRITTEN

@@ -1,8 +1,8 @@
-"""Loads and stores, as the rewritten kernel makes them: each subscript of its source became a call of ``load`` or ``store``.
+"""Loads and stores, as the rewritten kernel makes them: each subscript of its source became ``load`` or ``store``.
 
 What such a call does follows from the type of the array. Arrays that threads share (arguments and shared memory) come
-as ``Memory``, and each access is checked against the shadow. Local arrays belong to one thread: their bounds are
-checked, and that a number was written before it is read. Tuples are left alone.
+as ``Memory``: ``access`` checks what is done to them. Local arrays belong to one thread: their bounds are checked, and
+that a number was written before it is read. Tuples are left alone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import int64, njit, types
-from numba.extending import overload
+from llvmlite import ir
+from numba import int64, types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array, populate_array
+from numba.np.numpy_support import from_dtype
 
-from .shadow import MISALIGNED, OUT_OF_BOUNDS, READ, UNINITIALISED, WRITE, check_access, report
-from .state import INDEX, INDEX_LENGTH, Memory, Stop, bits_of, get_at, put, put_at
+from .access import OUT_OF_BOUNDS, access, access4, blame
+from .shadow import READ, UNINITIALISED, WRITE
+from .state import Memory, Stop, bits_of, get_at, put_at
 
-__all__ = ["is_memory", "load", "load4", "local_array", "poison", "store", "store4", "touch", "whole"]
+__all__ = ["is_memory", "load", "load4", "local_array", "poison", "store", "store4", "whole"]
 
 POISON = 0x7FDEAD01  # what fills memory that nobody has written: as float32 it is a NaN that no arithmetic yields
 
@@ -37,51 +42,17 @@ def is_memory(numba_type: Any) -> bool:
 
 
 def whole(index: Any) -> Any:
-    """The index with all of its numbers as int64."""
+    """The index as four int64, with zeros for axes that are not there."""
 
 
 @overload(whole)
 def whole_numbers(index):
     return {
-        1: lambda index: (int64(index[0]),),
-        2: lambda index: (int64(index[0]), int64(index[1])),
-        3: lambda index: (int64(index[0]), int64(index[1]), int64(index[2])),
+        1: lambda index: (int64(index[0]), 0, 0, 0),
+        2: lambda index: (int64(index[0]), int64(index[1]), 0, 0),
+        3: lambda index: (int64(index[0]), int64(index[1]), int64(index[2]), 0),
         4: lambda index: (int64(index[0]), int64(index[1]), int64(index[2]), int64(index[3])),
     }.get(len(index))
-
-
-@njit
-def note_index(state, index):
-    """Keep the index that is at fault."""
-    put(state, INDEX_LENGTH, len(index))
-    for axis in range(len(index)):
-        put(state, INDEX + axis, index[axis])
-
-
-@njit
-def fail(state, kind, site, array, index):
-    note_index(state, index)
-    report(state, kind, site, array, 0)
-    raise Stop
-
-
-@njit
-def offset_of(state, site, array, shape, strides, index):
-    """Bytes from the array's start to the number: every index must be at least 0 and below its axis' length."""
-    offset = 0
-    for axis in range(len(index)):
-        if not 0 <= index[axis] < shape[axis]:
-            fail(state, OUT_OF_BOUNDS, site, array, index)
-        offset += index[axis] * strides[axis]
-    return offset
-
-
-@njit
-def touch(state, site, array, records, count, access, index):
-    """Check an access against the shadow."""
-    if check_access(state, site, array, records, count, access) != 0:
-        note_index(state, index)
-        raise Stop
 
 
 # --- single numbers ------------------------------------------------------------------------------------------------
@@ -100,7 +71,7 @@ def load_by_type(state, site, array, index):
     if len(index) == 1 and isinstance(index[0], types.BaseTuple):  # an index that was a tuple in a variable
         return lambda state, site, array, index: load(state, site, array, index[0])
     if is_memory(array):
-        return load_row if len(index) < len(array[array.fields.index("shape")]) else load_shared
+        return load_part if len(index) < len(array[array.fields.index("shape")]) else load_shared
     if isinstance(array, types.Array):
         return load_local
     if isinstance(array, types.BaseTuple):
@@ -120,47 +91,50 @@ def store_by_type(state, site, array, index, value):
 
 
 def load_shared(state, site, array, index):
-    index = whole(index)
-    address = array.address + offset_of(state, site, array.number, array.shape, array.strides, index)
-    touch(state, site, array.number, array.records + address * array.factor, 1, READ, index)
+    i, j, k, l = whole(array.first + index)
+    address = access(state, site, array.row, READ, i, j, k, l)
+    if address == 0:
+        raise Stop
     return get_at(address, array.zero)
 
 
 def store_shared(state, site, array, index, value):
-    index = whole(index)
-    address = array.address + offset_of(state, site, array.number, array.shape, array.strides, index)
-    touch(state, site, array.number, array.records + address * array.factor, 1, WRITE, index)
+    i, j, k, l = whole(array.first + index)
+    address = access(state, site, array.row, WRITE, i, j, k, l)
+    if address == 0:
+        raise Stop
     put_at(address, array.zero, value)
 
 
-def load_row(state, site, array, index):
-    """Part of an array, by its first axes: still shared memory."""
-    index = whole(index)
-    address = array.address + offset_of(state, site, array.number, array.shape, array.strides, index)
-    shape, strides = array.shape[len(index) :], array.strides[len(index) :]
+def load_part(state, site, array, index):
+    """Part of an array, by its first axes."""
+    shape = array.shape[len(index) :]
     size = 1
-    for axis in range(len(shape)):
-        size *= shape[axis]
-    rest = array.zero, array.records, array.factor, array.number
-    return Memory(address, shape, strides, size, len(shape), array.contiguous, *rest)
+    for length in shape:
+        size *= length
+    return Memory(array.row, shape, size, len(shape), array.zero, array.first + index)
 
 
 def load_local(state, site, array, index):
-    index = whole(index)
     for axis in range(len(index)):
         if not 0 <= index[axis] < array.shape[axis]:
-            fail(state, OUT_OF_BOUNDS, site, -1, index)
+            i, j, k, l = whole(index)
+            blame(state, site, OUT_OF_BOUNDS, len(index), i, j, k, l)
+            raise Stop
     value = array[index]
     if is_poison(value):
-        fail(state, UNINITIALISED, site, -1, index)
+        i, j, k, l = whole(index)
+        blame(state, site, UNINITIALISED, len(index), i, j, k, l)
+        raise Stop
     return value
 
 
 def store_local(state, site, array, index, value):
-    index = whole(index)
     for axis in range(len(index)):
         if not 0 <= index[axis] < array.shape[axis]:
-            fail(state, OUT_OF_BOUNDS, site, -1, index)
+            i, j, k, l = whole(index)
+            blame(state, site, OUT_OF_BOUNDS, len(index), i, j, k, l)
+            raise Stop
     array[index] = value
 
 
@@ -169,9 +143,33 @@ def store_local(state, site, array, index, value):
 
 @cache
 def local_array(shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    """The function that makes such an array for a thread, full of poison."""
-    pattern = poison(1, dtype)[0]
-    return njit(lambda: np.full(shape, pattern))
+    """The function that makes such an array for a thread: on its stack, full of poison."""
+    array_type = types.Array(from_dtype(dtype), len(shape), "C")
+    pattern = poison(1, dtype).view(f"u{dtype.itemsize}")[0]
+
+    @intrinsic
+    def local_array(typingctx):
+        def build(context, builder, signature, arguments):
+            integer = ir.IntType(8 * dtype.itemsize)
+            length = context.get_constant(types.intp, int(np.prod(shape)))
+            numbers = cgutils.alloca_once(builder, integer, length)
+            with cgutils.for_range(builder, length) as loop:
+                builder.store(integer(int(pattern)), builder.gep(numbers, [loop.index]))
+            array = make_array(array_type)(context, builder)
+            strides = np.empty(shape, dtype).strides
+            populate_array(
+                array,
+                data=builder.bitcast(numbers, array.data.type),
+                shape=[context.get_constant(types.intp, length) for length in shape],
+                strides=[context.get_constant(types.intp, stride) for stride in strides],
+                itemsize=context.get_constant(types.intp, dtype.itemsize),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return array_type(), build
+
+    return local_array
 
 
 def is_poison(value: Any) -> Any:
@@ -198,38 +196,32 @@ def store4(state: Any, site: Any, array: Any, index: Any, x: Any, y: Any, z: Any
     """``kernels.cuda.vector.store4`` in the simulator."""
 
 
-@njit
-def four_at(state, site, number, start, size, contiguous, index):
-    """The address of four neighbours."""
-    if index < 0 or index + 4 > size or not contiguous:
-        fail(state, OUT_OF_BOUNDS, site, number, (index,))
-    address = start + 4 * index
-    if address % 16 != 0:
-        fail(state, MISALIGNED, site, number, (index,))
-    return address
+def is_whole_float32(array: Any) -> bool:
+    zero, first = array.fields.index("zero"), array.fields.index("first")
+    return is_memory(array) and array[zero] == types.float32 and len(array[first]) == 0
 
 
 @overload(load4)
 def load4_by_type(state, site, array, index):
     def load(state, site, array, index):
-        index = int64(index)
-        address = four_at(state, site, array.number, array.address, array.size, array.contiguous, index)
-        touch(state, site, array.number, array.records + address * array.factor, 4, READ, (index,))
+        address = access4(state, site, array.row, READ, index)
+        if address == 0:
+            raise Stop
         zero = array.zero
         return get_at(address, zero), get_at(address + 4, zero), get_at(address + 8, zero), get_at(address + 12, zero)
 
-    return load if is_memory(array) else None
+    return load if is_whole_float32(array) else None
 
 
 @overload(store4)
 def store4_by_type(state, site, array, index, x, y, z, w):
     def store(state, site, array, index, x, y, z, w):
-        index = int64(index)
-        address = four_at(state, site, array.number, array.address, array.size, array.contiguous, index)
-        touch(state, site, array.number, array.records + address * array.factor, 4, WRITE, (index,))
+        address = access4(state, site, array.row, WRITE, index)
+        if address == 0:
+            raise Stop
         put_at(address, array.zero, x)
         put_at(address + 4, array.zero, y)
         put_at(address + 8, array.zero, z)
         put_at(address + 12, array.zero, w)
 
-    return store if is_memory(array) else None
+    return store if is_whole_float32(array) else None

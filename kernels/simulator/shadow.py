@@ -17,30 +17,23 @@ phase, in other warps since the barrier, in other blocks.
 
 from __future__ import annotations
 
-import numpy as np
-from numba import cfunc, njit
+from numba import njit
 
-from .state import FAULT, FAULT_ARRAY, FAULT_SITE, FIRST_OF_BARRIER, FIRST_OF_BLOCK, OTHER, PHASE, THREAD, get, put
+from .state import FIRST_OF_BARRIER, FIRST_OF_BLOCK, PHASE, THREAD, get, put
 
 __all__ = [
-    *("ATOMIC", "READ", "RECORDS", "UNWRITTEN", "WRITE"),
-    *("check_access", "new_records", "others_of", "phase_of", "site_of", "thread_of"),
-    *("MISALIGNED", "OUT_OF_BOUNDS", "RACE", "UNINITIALISED"),
+    *("ATOMIC", "NO_FAULT", "RACE", "READ", "RECORDS", "UNINITIALISED", "UNWRITTEN", "WRITE"),
+    *("note", "others_of", "phase_of", "site_of", "thread_of"),
 ]
 
 WRITE, READ, ATOMIC = 0, 1, 2  # kinds of access, and places of their records
 RECORDS = 3
 UNWRITTEN = -1  # in place of a write: the number holds nothing yet
 
-OUT_OF_BOUNDS, MISALIGNED, UNINITIALISED, RACE = 1, 2, 3, 4  # kinds of fault
+NO_FAULT, RACE, UNINITIALISED = 0, 1, 2
 
 LANES, WARPS, BLOCKS = 1, 2, 4  # flags: who else, beside the thread that the record names
 THREAD_FIELD, SITE_FIELD, PHASE_FIELD = 3, 13, 29  # positions
-
-
-def new_records(words: int) -> np.ndarray:
-    """Rows for numbers that were written before the launch and not touched since."""
-    return np.zeros((words, RECORDS), np.int64)
 
 
 @njit
@@ -98,32 +91,20 @@ def updated(state, record, site):
 
 
 @njit
-def report(state, kind, site, array, other):
-    put(state, FAULT, kind)
-    put(state, FAULT_SITE, site)
-    put(state, FAULT_ARRAY, array)
-    put(state, OTHER, other)
-    return 1
-
-
-@cfunc("int64(int64, int64, int64, int64, int64, int64)", cache=True)
-def check(state, site, array, records, count, access):
-    """Check and note an access to ``count`` neighbouring numbers; 1 if it is a fault (then reported), else 0.
+def note(state, site, records, access):
+    """Check an access to a number against its records and keep it there: (fault, record of the other access).
 
     A plain read must be ordered with writes and atomic accesses; a plain write with all; an atomic access with plain
     ones.
     """
-    for row in range(records, records + count * 8 * RECORDS, 8 * RECORDS):
-        if access != WRITE and get(row, WRITE) == UNWRITTEN:
-            return report(state, UNINITIALISED, site, array, 0)
-        if conflict(state, get(row, WRITE)):
-            return report(state, RACE, site, array, get(row, WRITE))
-        if access != READ and conflict(state, get(row, READ)):
-            return report(state, RACE, site, array, get(row, READ))
-        if access != ATOMIC and conflict(state, get(row, ATOMIC)):
-            return report(state, RACE, site, array, get(row, ATOMIC))
-        put(row, access, updated(state, get(row, access), site))
-    return 0
-
-
-check_access = check.ctypes
+    write, read, atomic = get(records, WRITE), get(records, READ), get(records, ATOMIC)
+    if access != WRITE and write == UNWRITTEN:
+        return UNINITIALISED, 0
+    if conflict(state, write):
+        return RACE, write
+    if access != READ and conflict(state, read):
+        return RACE, read
+    if access != ATOMIC and conflict(state, atomic):
+        return RACE, atomic
+    put(records, access, updated(state, get(records, access), site))
+    return NO_FAULT, 0

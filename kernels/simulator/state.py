@@ -16,15 +16,15 @@ from numba import int64, njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    *("FAULT", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "INDEX", "LOG", "OTHER", "PHASE", "ROWS", "SIZE", "THREAD"),
-    *("FAULT_ARRAY", "FAULT_SITE", "INDEX_LENGTH", "LOG_LENGTH", "OCCURRENCES", "SITES"),
-    *("ROW_CELLS", "Memory", "Stop", "Thread", "get", "get_at", "meet", "parking", "put", "put_at", "row_of"),
+    *("FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "INDEX", "INDEX_LENGTH"),
+    *("LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
+    *("Memory", "Stop", "Thread", "bits_of", "get", "get_at", "meet", "new_state", "parking", "put", "put_at", "row_of"),
 ]
 
 THREAD, PHASE, FIRST_OF_BARRIER, FIRST_OF_BLOCK = range(4)  # who runs, and when: see shadow
 FAULT, FAULT_SITE, FAULT_ARRAY, OTHER, INDEX_LENGTH, INDEX = range(4, 10)  # what a thread reports at a fault
 ROWS = 16  # address of the rows (one a thread) through which lanes of a warp exchange numbers
-LOG, LOG_LENGTH, OCCURRENCES, SITES = range(17, 21)  # see counting
+LOG, LOG_LENGTH, LOG_ROOM, OCCURRENCES, SITES = range(17, 22)  # see counting
 SIZE = 24
 
 ROW_CELLS = 16  # of 8 bytes
@@ -33,16 +33,12 @@ ROW_CELLS = 16  # of 8 bytes
 class Memory(NamedTuple):
     """An array that threads share, as compiled code sees it."""
 
-    address: Any
+    row: Any  # address of what is known of the array: see access
     shape: Any
-    strides: Any
     size: Any
     ndim: Any
-    contiguous: Any
     zero: Any  # a number of the array's dtype
-    records: Any  # the shadow of the number at address a begins at records + a * factor
-    factor: Any
-    number: Any  # which array of the launch this is
+    first: Any  # of part of an array, the indices of the first axes; else ()
 
 
 class Thread(NamedTuple):
