@@ -14,7 +14,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Backend", "device", "get_default_dtype", "namespace", "register", "result_type", "set_default_dtype"]
+__all__ = [
+    "Backend",
+    "device",
+    "get_default_device",
+    "get_default_dtype",
+    "namespace",
+    "register",
+    "result_type",
+    "set_default_device",
+    "set_default_dtype",
+]
 
 Array = Any  # a numpy.ndarray, a cupy.ndarray, or the array of a backend that a test registered
 
@@ -102,8 +112,11 @@ def load(device_type: str) -> Backend:
     if reason:
         raise RuntimeError(f"cuda: no usable GPU ({reason})")
     cupy = importlib.import_module("cupy")
+    count = cupy.cuda.runtime.getDeviceCount()
 
     def from_numpy(array: np.ndarray, index: int) -> Array:
+        if index >= count:
+            raise RuntimeError(f"cuda: there is no device cuda:{index}; the last one is cuda:{count - 1}")
         with cupy.cuda.Device(index):
             return cupy.asarray(array)
 
@@ -157,6 +170,7 @@ def device_of(array: Array) -> device:
     return device(f"{backend.device_type}:{backend.index_of(array)}")
 
 
+as_device = device  # where an argument has the name
 CPU = device("cpu")
 
 
@@ -165,6 +179,36 @@ def to_device(array: Array, target: device) -> Array:
     if device_of(array) == target:
         return array
     return load(target.type).from_numpy(backend_of(array).to_numpy(array), target.index)
+
+
+_default_device = CPU
+
+
+def get_default_device() -> device:
+    """The device of new tensors for which none is named (``zeros(3)``, the parameters of a layer); at first the CPU."""
+    return _default_device
+
+
+def set_default_device(device: Any) -> None:
+    """Choose the device of new tensors. It is looked for at once: a missing GPU is an error here, not at first use.
+
+    ``from_numpy`` and data loaders go on making tensors on the CPU, where their data are.
+
+    Raises:
+        ValueError: for an unknown device.
+        RuntimeError: for "cuda" where there is no usable GPU, with the reason.
+    """
+    global _default_device
+    chosen = as_device(device)
+    load(chosen.type)
+    _default_device = CPU if chosen == CPU else chosen
+
+
+def placed(array: Array, where: Any) -> Array:
+    """The array on the device ``where``, or on the default device for None."""
+    if where is None:
+        return array if _default_device is CPU else to_device(array, _default_device)
+    return to_device(array, device(where))
 
 
 def check_one_device(operation: str, arrays: Iterable[Any]) -> None:

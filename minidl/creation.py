@@ -10,7 +10,7 @@ import numpy as np
 
 from . import backend
 from .autograd import Tensor
-from .backend import Array, as_dtype, device_of, is_array, to_device
+from .backend import Array, as_dtype, device_of, is_array
 from .ops import check
 from .ops.access import host
 from .ops.arithmetic import to_dtype
@@ -36,8 +36,8 @@ Number = bool | int | float
 
 
 def make(array: Array, where: Any, requires_grad: bool) -> Tensor:
-    """The array as a leaf on the device ``where`` (None: the CPU)."""
-    return Tensor(array if where is None else to_device(array, backend.device(where)), requires_grad)
+    """The array as a leaf on the device ``where`` (None: the default device)."""
+    return Tensor(backend.placed(array, where), requires_grad)
 
 
 def cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -66,7 +66,9 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         wanted = as_dtype("tensor", source.dtype if dtype is None else dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             copied = source.astype(wanted)
-        return make(copied, device_of(source) if device is None else device, requires_grad)
+        if device is None and (isinstance(data, Tensor) or type(source) is not np.ndarray):
+            device = device_of(source)
+        return make(copied, device, requires_grad)
     array, wanted = from_python(data, dtype)
     return make(cast(array, wanted), device, requires_grad)
 

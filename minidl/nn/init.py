@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd import Tensor
-from ..backend import as_dtype, device, to_device
+from ..backend import as_dtype, to_device
 from ..creation import allocate
 from ..ops import check
 from ..ops.arithmetic import as_operand
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def empty(operation: str, shape: tuple[int, ...], where: Any, dtype: Any) -> Tensor:
-    """A tensor for a new parameter, to be filled: zeros of the default dtype on the CPU unless told otherwise.
+    """A tensor for a new parameter, to be filled: zeros of the default dtype and device unless told otherwise.
 
     Raises:
         TypeError: if a length is not an integer.
@@ -55,7 +55,7 @@ def empty(operation: str, shape: tuple[int, ...], where: Any, dtype: Any) -> Ten
         raise ValueError(f"{operation}: sizes must not be negative: {lengths}")
     wanted = backend.get_default_dtype() if dtype is None else as_dtype(operation, dtype)
     array = allocate(operation, lengths, wanted, lambda: np.zeros(lengths, wanted))
-    return Tensor(array if where is None else to_device(array, device(where)))
+    return Tensor(backend.placed(array, where))
 
 
 def check_tensor(operation: str, tensor: Any) -> Tensor:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend import device as as_device
-from ..backend import int64, to_device
+from ..backend import int64, placed
 from . import functional as F
 from . import init
 from .init import empty
@@ -68,11 +67,8 @@ class BatchNorm(Scaled):
         for name in ("running_mean", "running_var"):
             statistic = empty(type(self).__name__, (num_features,), device, dtype) if track_running_stats else None
             self.register_buffer(name, statistic)
-        count = np.zeros((), int64)
-        self.register_buffer(
-            "num_batches_tracked",
-            Tensor(count if device is None else to_device(count, as_device(device))) if track_running_stats else None,
-        )
+        count = Tensor(placed(np.zeros((), int64), device)) if track_running_stats else None
+        self.register_buffer("num_batches_tracked", count)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:

@@ -147,6 +147,58 @@ def test_an_upstream_gradient_on_another_device(libraries):
         (x * 2.0).backward(on_strict(np.ones(2)))
 
 
+@pytest.fixture
+def default_strict(libraries, monkeypatch):
+    monkeypatch.setattr(backend, "_default_device", backend.CPU)
+    minidl.set_default_device("strict")
+
+
+def test_new_tensors_are_made_on_the_default_device(default_strict):
+    assert minidl.get_default_device() == minidl.device("strict")
+    layer = minidl.nn.BatchNorm1d(2)
+    made = [
+        minidl.zeros(2), minidl.ones(2), minidl.empty(2), minidl.full((2,), 3.0), minidl.arange(3), minidl.eye(2),
+        minidl.linspace(0, 1, 3), minidl.tensor([1.0, 2.0]), minidl.tensor(np.ones(2)), minidl.as_tensor(np.ones(2)),
+        minidl.rand(2), minidl.randn(2), minidl.randint(0, 3, (2,)), minidl.randperm(3), minidl.nn.Linear(2, 2).weight,
+        layer.weight, layer.running_mean, layer.num_batches_tracked,
+    ]  # fmt: skip
+    assert {tensor.device for tensor in made} == {minidl.device("strict")}
+    assert minidl.zeros(2, device="cpu").device == minidl.device("cpu")
+    minidl.set_default_device("cpu")
+    assert minidl.zeros(2).device == minidl.device("cpu")
+
+
+def test_what_has_a_device_keeps_it(default_strict):
+    here = minidl.zeros(2, device="cpu")
+    for tensor in (
+        minidl.from_numpy(np.ones(2)), minidl.zeros_like(here), minidl.rand_like(here), minidl.tensor(here), here + 1
+    ):  # fmt: skip
+        assert tensor.device == minidl.device("cpu")
+    minidl.set_default_device("cpu")
+    there = on_strict(np.ones(2))
+    for tensor in (minidl.zeros_like(there), minidl.tensor(there), minidl.tensor(there.array)):
+        assert tensor.device == minidl.device("strict")
+
+
+def test_a_default_device_that_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(RuntimeError, match="^cuda: no usable GPU"):
+        minidl.set_default_device("cuda")
+    with pytest.raises(ValueError, match="^device: 'tpu' is not a device"):
+        minidl.set_default_device("tpu")
+    assert minidl.get_default_device() == minidl.device("cpu")
+
+
+def test_a_gpu_beyond_the_last(monkeypatch):
+    planted_cupy(monkeypatch, lambda: 1)
+    sys.modules["cupy"].asnumpy = None
+    monkeypatch.setattr(backend, "_by_type", dict(backend._by_type))
+    monkeypatch.setattr(backend, "_by_device", {**backend._by_device, "cuda": None})
+    monkeypatch.setattr(backend, "several", False)
+    with pytest.raises(RuntimeError, match="^cuda: there is no device cuda:1; the last one is cuda:0$"):
+        minidl.ones(1).to("cuda:1")
+
+
 def test_unknown_devices(monkeypatch):
     for name in ("tpu", "cuda:x", "cuda:-1", ""):
         text = f"device: {name!r} is not a device (known types: cpu, cuda; an index follows a colon)"
