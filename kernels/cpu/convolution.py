@@ -56,8 +56,9 @@ def forward(x: Any, w: Any, b: Any, at: Any, relu: bool = False) -> np.ndarray |
     """y of the formula above, or max(y, 0). ``at`` is a ``Windows``, or has its fields; b may be None."""
     if not pays(x.shape[0] * w.size * math.prod(at.count), x, w, b):
         return None
+    at, met = only_met(Windows(*fields(at)))
     y = np.empty((x.shape[0], *at.count, w.shape[0]), np.float32)
-    correlate(x.transpose(0, 2, 3, 1), outputs_last(w), b, Windows(*fields(at)), y, everywhere(y), relu)
+    correlate(x.transpose(0, 2, 3, 1), outputs_last(w[:, :, *met]), b, at, y, everywhere(y), relu)
     return y.transpose(0, 3, 1, 2)
 
 
@@ -72,7 +73,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Any) -> np.ndarray | None:
         if b is not None:
             dx += b
     else:
-        turn_round(g.transpose(0, 2, 3, 1), channels_of_input_last(w), b, at, dx)
+        at, met = only_met(at)
+        turn_round(g.transpose(0, 2, 3, 1), channels_of_input_last(w[:, :, *met]), b, at, dx)
     return dx.transpose(0, 3, 1, 2)
 
 
@@ -80,14 +82,20 @@ def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     """dw of the formula above."""
     if not pays(x.shape[1] * math.prod(at.kernel) * g.size, x, g):
         return None
-    at, channels, outputs = Windows(*fields(at)), x.shape[1], g.shape[1]
+    channels, outputs, whole = x.shape[1], g.shape[1], Windows(*fields(at))
+    few = channels < FEW
+    at, met = (whole, (slice(None), slice(None))) if few else only_met(whole)
     x, g = x.transpose(0, 2, 3, 1), g.transpose(0, 2, 3, 1)
     dw = np.zeros((channels, *at.kernel, outputs), np.float32)
-    few = channels < FEW
     plans = products_by_columns if few else products_by_channels
     for images, part in padded_groups(x, at, g[0].nbytes) if few else groups(x, g[0].nbytes):
         sums.run(plans(part.shape, outputs, at), part, in_order(g[images]), dw)
-    return sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
+    dw = sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
+    if at.kernel == whole.kernel:
+        return dw
+    result = np.zeros((outputs, channels, *whole.kernel), np.float32)
+    result[:, :, *met] = dw
+    return result
 
 
 def pays(products: int, *arrays: Any) -> bool:
@@ -111,11 +119,9 @@ def correlate(
     """y = the kernel (kH, kW, C, O) over x (N, H, W, C), in the pixels of the target."""
     if b is not None:
         b = np.ascontiguousarray(b)
+    at, met = only_met(at)
+    kernel = kernel[met]
     if images_in_rows(x, at):
-        met = [elements_met(at, axis) for axis in (0, 1)]
-        kernel = kernel[met[0].start : met[0].stop, met[1].start : met[1].stop]
-        start = tuple(s - k.start * d for s, k, d in zip(at.start, met, at.dilation))
-        at = at._replace(kernel=kernel.shape[:2], start=start)
         plans = by_images(x.shape, kernel.shape[3], at, target, b is not None, relu)
         sums.run(plans, in_order(x), panels(kernel), y, b)
         return
@@ -123,6 +129,17 @@ def correlate(
     for images, part in padded_groups(x, at):
         plans = by_lines(part.shape, kernel.shape[3], at, target, b is not None, relu)
         sums.run(plans, part, kernel_in_panels, y[images], b)
+
+
+def only_met(at: Windows) -> tuple[Windows, tuple[slice, slice]]:
+    """The same windows with just those elements of the kernel that meet the image anywhere, and which these are.
+
+    A 3 x 3 kernel with a padding of 1 meets an image of 1 x 1 with one element of 9.
+    """
+    met = [elements_met(at, axis) for axis in (0, 1)]
+    start = tuple(start - k.start * d for start, k, d in zip(at.start, met, at.dilation))
+    kernel = tuple(map(len, met))
+    return at._replace(kernel=kernel, start=start), tuple(slice(k.start, k.stop) for k in met)
 
 
 def images_in_rows(x: np.ndarray, at: Windows) -> bool:

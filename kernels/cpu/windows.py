@@ -163,7 +163,7 @@ def joined(outer: Axis, middle: Axis, inner: Axis) -> tuple[Axis, Axis, Axis]:
 def products_by_channels(shape: tuple, outputs: int, at: Windows) -> Plan:
     """Rows are channels. One plan for each element of the kernel, with just the windows in which it lies inside."""
     images, height, width, channels = shape
-    plans = []
+    plans = [np.empty((0, 9, 4), np.int64)]  # the kernel may have no elements
     for element in itertools.product(*map(range, at.kernel)):
         windows = [windows_inside(at, axis, element[axis]) for axis in (0, 1)]
         place = [
