@@ -1,8 +1,9 @@
 """A GPU on the processor: runs Numba-CUDA kernels in several thread orders and finds their faults."""
 
-from .executor import Simulator, simulate
+from .executor import Simulator, empty, simulate
 from .faults import (
     DivergentBarrier,
+    DoublePrecision,
     KernelFault,
     LimitExceeded,
     Misaligned,
@@ -15,6 +16,7 @@ from .source import barriers, without_barrier
 
 __all__ = [
     "DivergentBarrier",
+    "DoublePrecision",
     "KernelFault",
     "LimitExceeded",
     "Misaligned",
@@ -24,6 +26,7 @@ __all__ = [
     "Simulator",
     "Uninitialised",
     "barriers",
+    "empty",
     "simulate",
     "without_barrier",
 ]

@@ -28,7 +28,17 @@ from .state import (
     put,
 )
 
-__all__ = ["LOG_CELLS", "MISALIGNED", "NUMBER", "OUT_OF_BOUNDS", "access", "access4", "address_of", "blame", "described"]
+__all__ = [
+    "LOG_CELLS",
+    "MISALIGNED",
+    "NUMBER",
+    "OUT_OF_BOUNDS",
+    "access",
+    "access4",
+    "address_of",
+    "blame",
+    "described",
+]
 
 OUT_OF_BOUNDS, MISALIGNED = UNINITIALISED + 1, UNINITIALISED + 2
 LOCAL = -1  # stands for a local array where an array's number is wanted

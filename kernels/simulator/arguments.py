@@ -10,9 +10,10 @@ from numba.core.sigutils import normalize_signature
 from numba.np.numpy_support import as_dtype
 
 from .access import address_of, described
+from .memory import is_poison
 from .shadow import RECORDS, UNWRITTEN, WRITE
 
-__all__ = ["Region", "argument_types", "check_arguments", "device_copies"]
+__all__ = ["Region", "argument_types", "check_arguments", "device_copies", "is_array"]
 
 ALIGNMENT = 256  # of every allocation on a GPU
 
@@ -38,7 +39,7 @@ def check_arguments(kernel: str, names: list[str], expected: Any, arguments: tup
 
 
 def check(kernel: str, name: str, expected: Any, value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.ndim > 0:
+    if is_array(value):
         return value if expected is None else check_array(kernel, name, expected, value)
     if not isinstance(value, int | float | np.number | np.bool_ | np.ndarray):
         raise TypeError(f"{kernel}: {name} must be an array of NumPy or a number, not {type(value).__name__}")
@@ -102,18 +103,24 @@ class Region:
                 array[...] = self.copy_of(array)
 
 
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 0
+
+
 def owner_of(array: np.ndarray) -> np.ndarray:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
 
-def device_copies(kernel: str, arrays: list[np.ndarray], unwritten: list[np.ndarray]) -> tuple[list[Region], list[Any]]:
+def device_copies(kernel: str, arrays: list[np.ndarray]) -> tuple[list[Region], list[Any]]:
     """The arrays in memory of their own: (regions, one Memory for each array)."""
     groups: list[list[np.ndarray]] = []
     for array in arrays:
         touching = [group for group in groups if any(np.may_share_memory(array, other) for other in group)]
-        groups = [group for group in groups if group not in touching] + [[array, *sum(touching, [])]]
+        groups = [group for group in groups if group not in touching] + [
+            [array, *(other for group in touching for other in group)]
+        ]
     regions, memories = [], {}
     for group in groups:
         sizes = {array.itemsize for array in group}
@@ -123,8 +130,7 @@ def device_copies(kernel: str, arrays: list[np.ndarray], unwritten: list[np.ndar
         regions.append(region)
         for array in group:
             memories[id(array)] = region
-            if any(array is other for other in unwritten):
-                region.shadow_of(array)[..., WRITE] = UNWRITTEN
+            region.shadow_of(array)[is_poison(array), WRITE] = UNWRITTEN
     result = []
     for number, array in enumerate(arrays):
         region = memories[id(array)]

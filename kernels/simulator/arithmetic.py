@@ -12,9 +12,9 @@ from numba.extending import intrinsic, overload
 from .access import access
 from .memory import is_memory, whole
 from .shadow import ATOMIC
-from .state import Stop, get_at, put_at
+from .state import FUSED, LOG, Stop, get, get_at, put, put_at
 
-__all__ = ["ATOMICS", "compare_and_swap", "fma"]
+__all__ = ["ATOMICS", "compare_and_swap", "counted", "fma"]
 
 
 def atomic(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -82,3 +82,20 @@ def fused(typingctx, a, b, c):
         )
 
     return a(a, b, c), build
+
+
+def counted(state: Any, site: Any, value: Any) -> Any:
+    """A sum with a product in it: counted if it is one of floats."""
+
+
+@overload(counted)
+def counted_by_type(state, site, value):
+    if not isinstance(value, types.Float):
+        return lambda state, site, value: value
+
+    def count(state, site, value):
+        if get(state, LOG) != 0:
+            put(get(state, FUSED), site, get(get(state, FUSED), site) + 1)
+        return value
+
+    return count

@@ -1,7 +1,8 @@
 """Where threads meet: barriers of a block, and what the lanes of a warp do together.
 
-A thread that comes to one of these leaves its operands in its row of the state and waits (``meet``). The scheduler sees who waits where; when all who must be there are there, it works out everybody's result
-(for a warp: one of the functions in ``WARP_RESULTS``) and lets them go on.
+A thread that comes to one of these leaves its operands in its row of the state and waits (``meet``). The scheduler sees
+who waits where; when all who must be there are there, it works out everybody's result (for a warp: one of the functions
+in ``WARP_RESULTS``) and lets them go on.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "DivergentBarrier",
+    "DoublePrecision",
     "KernelFault",
     "LimitExceeded",
     "Misaligned",
@@ -40,6 +41,10 @@ class Uninitialised(KernelFault):
 
 class LimitExceeded(KernelFault):
     """More threads, blocks or shared memory than a GPU has."""
+
+
+class DoublePrecision(KernelFault):
+    """Arithmetic in float64 that comes of mixing: of a float32 with a Python number, or of integers divided."""
 
 
 class OutputsDiffer(Race):

@@ -1,4 +1,4 @@
-"""A launch: the whole grid, block after block, in one order."""
+"""A launch: a kernel, a grid and arguments, checked; and its run through all blocks in one order."""
 
 from __future__ import annotations
 
@@ -8,41 +8,35 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numba import typeof
+from numba.core.errors import NumbaError
 
-from . import memory
-from .access import address_of, described
-from .arguments import Region, argument_types, check_arguments, device_copies
-from .faults import KernelFault, LimitExceeded, Misaligned, OutOfBounds, Race, Uninitialised
-from .rewriter import SharedArray, ThreadCode
-from .schedule import Block, Phases, catching_interrupts
-from .shadow import RACE, RECORDS, UNWRITTEN, WRITE, others_of, phase_of, site_of, thread_of
+from .arguments import argument_types, check_arguments, device_copies, is_array
+from .counts import Counts, Log
+from .doubles import check_precision
+from .faults import LimitExceeded
+from .messages import Messages
+from .phases import Interrupts, Phases, catching_interrupts
+from .rewriter import ThreadCode
+from .schedule import Block
+from .shared import SHARED_LIMIT, SharedMemory
 from .source import plain_function
-from .state import FAULT, FAULT_ARRAY, FAULT_SITE, INDEX, INDEX_LENGTH, OTHER, THREAD, Memory, Stop, Thread, new_state
+from .state import Stop, Thread, new_state
 
-__all__ = ["Launch", "thread_code"]
+__all__ = ["Launch", "Run"]
 
-SHARED_LIMIT = 48 * 1024  # bytes a block may declare; numba-cuda cannot ask for more
 THREAD_LIMIT = 1024
 BLOCK_LIMITS = (1024, 1024, 64)
 GRID_LIMITS = (2**31 - 1, 65535, 65535)
 
-KINDS = [KernelFault, Race, Uninitialised, OutOfBounds, Misaligned]
-WORDS = [
-    "",
-    "{action} of {array}, unordered with",
-    "{array} is read, and nobody wrote it",
-    "{array} is out of bounds",
-    "16 bytes from {array} on do not begin at a multiple of 16",
-]
-
-_codes: WeakKeyDictionary[Any, ThreadCode] = WeakKeyDictionary()
+_codes: WeakKeyDictionary[Any, dict[bool, ThreadCode]] = WeakKeyDictionary()
 
 
-def thread_code(function: Any) -> ThreadCode:
+def thread_code(function: Any, counting: bool) -> ThreadCode:
     """The rewritten code of a kernel; made once."""
-    if function not in _codes:
-        _codes[function] = ThreadCode(function)
-    return _codes[function]
+    codes = _codes.setdefault(function, {})
+    if counting not in codes:
+        codes[counting] = ThreadCode(function, counting)
+    return codes[counting]
 
 
 def three(size: Any) -> tuple[int, int, int]:
@@ -50,58 +44,32 @@ def three(size: Any) -> tuple[int, int, int]:
     return (*map(int, size), 1, 1)[:3]
 
 
-class SharedMemory:
-    """The shared memory of a block: all its arrays in one buffer, with a shadow."""
-
-    def __init__(self, arrays: list[SharedArray], first_number: int) -> None:
-        self.arrays: list[Memory] = []
-        self.contents: list[tuple[np.ndarray, ...]] = []  # (numbers, the same unwritten, records, row)
-        end, places = 0, []
-        for array in arrays:
-            place = -(-end // array.alignment) * array.alignment
-            if array.alignment % 16 and place % 16 == 0:
-                place += array.alignment  # promised no more than that, so a 16-byte access must not work by chance
-            places.append(place)
-            end = place + math.prod(array.shape) * array.dtype.itemsize
-        buffer = np.zeros(end + 128, np.uint8)
-        start = -buffer.ctypes.data % 128
-        for number, (array, place) in enumerate(zip(arrays, places)):
-            data = np.ndarray(array.shape, array.dtype, buffer, start + place)
-            records = np.zeros((data.size, RECORDS), np.int64)
-            description, row = described(data, records, address_of(data), first_number + number)
-            self.contents.append((data, memory.poison(array.shape, array.dtype), records, row))
-            self.arrays.append(description)
-
-    def clear(self) -> None:
-        """As a new block finds it: with nothing in it."""
-        for data, unwritten, records, _ in self.contents:
-            data[...] = unwritten
-            records[...] = 0
-            records[:, WRITE] = UNWRITTEN
-
-
 class Launch:
-    """A kernel with its grid and its arguments, ready to run."""
+    """A kernel with its grid and its arguments, ready to run.
 
-    def __init__(self, kernel: Any, grid: Any, threads: Any, arguments: tuple[Any, ...], unwritten: Any = ()) -> None:
+    Raises:
+        LimitExceeded: for more threads, blocks or shared memory than a GPU allows.
+        TypeError, ValueError: for arguments that the kernel does not take.
+    """
+
+    def __init__(self, kernel: Any, grid: Any, threads: Any, arguments: tuple[Any, ...], counting: bool) -> None:
         function = plain_function(kernel)
         if function is None:
             raise TypeError(f"simulator: a kernel must be a function, not {type(kernel).__name__}")
         self.name = function.__name__
-        self.code = thread_code(function)
+        self.code = thread_code(function, counting)
         self.grid, self.threads = three(grid), three(threads)
         self.count = math.prod(self.threads)
         self.check_limits()
         names = list(function.__code__.co_varnames[: function.__code__.co_argcount])
         expected = argument_types(kernel.signature) if hasattr(kernel, "signature") else None
         self.arguments = check_arguments(self.name, names, expected, arguments)
-        self.arrays = [value for value in self.arguments if isinstance(value, np.ndarray) and value.ndim > 0]
-        self.names = [name for name, value in zip(names, self.arguments) if any(value is a for a in self.arrays)]
-        self.names += [array.name for array in self.code.shared]
-        self.unwritten = unwritten
+        self.arrays = [value for value in self.arguments if is_array(value)]
+        self.array_names = [name for name, value in zip(names, self.arguments) if is_array(value)]
+        self.array_names += [array.name for array in self.code.shared]
 
     def check_limits(self) -> None:
-        shared = sum(math.prod(array.shape) * array.dtype.itemsize for array in self.code.shared)
+        shared = sum(array.size for array in self.code.shared)
         if self.count > THREAD_LIMIT or any(t > limit for t, limit in zip(self.threads, BLOCK_LIMITS)):
             raise LimitExceeded(f"{self.name}: {self.threads} threads in a block; at most {THREAD_LIMIT} are allowed")
         if any(not 0 < g <= limit for g, limit in zip(self.grid, GRID_LIMITS)) or self.count < 1:
@@ -109,93 +77,89 @@ class Launch:
         if shared > SHARED_LIMIT:
             raise LimitExceeded(f"{self.name}: {shared} bytes of shared memory; at most {SHARED_LIMIT} are allowed")
 
-    def run(self, order: str = "forward", seed: int = 0) -> list[Region]:
-        """Run all blocks; the memory afterwards."""
-        regions, memories = device_copies(self.name, self.arrays, list(self.unwritten))
-        places = iter(memories)
-        arguments = [next(places) if any(value is a for a in self.arrays) else value for value in self.arguments]
-        shared = SharedMemory(self.code.shared, len(self.arrays))
-        state, rows = new_state(self.count)
-        phases = Phases(-(-self.count // 32))
-        dims = [np.int32(size) for size in (*self.threads, *self.grid)]
-        x, y, _ = self.threads
-        indices = [tuple(map(np.int32, (t % x, t // x % y, t // (x * y)))) for t in range(self.count)]
-        blocks = [tuple(map(int, block[::-1])) for block in np.ndindex(self.grid[::-1])]
-        generator = np.random.default_rng(seed)
-        entry = None
-        with catching_interrupts() as interrupts:
-            for number in order_of(order, len(blocks), generator):
-                block = blocks[number]
-                shared.clear()
-                phases.next_block(state, block)
-                here = tuple(map(np.int32, block))
-
-                def thread_of_block(thread: int, here=here) -> Thread:
-                    return Thread(*indices[thread], *here, *dims, state.ctypes.data, tuple(shared.arrays))
-
-                if entry is None:
-                    entry = self.compiled(thread_of_block(0), arguments)
-
-                def run_thread(thread: int, make=thread_of_block, entry=entry) -> None:
-                    entry(make(thread), *arguments)
-
-                runner = Block(
-                    run_thread,
-                    order_of(order, self.count, generator),
-                    state,
-                    rows,
-                    phases,
-                    self.code.sites,
-                    interrupts,
-                    f"{self.name}, block {block}",
-                    self.thread_name,
-                )
-                try:
-                    runner.execute()
-                except Stop:
-                    raise self.fault(state, block, phases) from None
-        return regions
-
     def compiled(self, thread: Thread, arguments: list[Any]) -> Any:
-        signature = tuple(map(typeof, (thread, *arguments)))
-        if signature not in self.code.thread.overloads:
-            self.code.thread.compile(signature)
-        return self.code.thread.overloads[signature].entry_point
+        """The machine code of one thread, for arguments of these types."""
+        dispatcher, signature = self.code.thread, tuple(map(typeof, (thread, *arguments)))
+        if signature not in dispatcher.overloads:
+            try:
+                dispatcher.compile(signature)
+            except NumbaError as error:
+                raise TypeError(f"{self.name}: Numba cannot compile the kernel: {error}") from error
+            check_precision(self.name, dispatcher.overloads[signature], self.code)
+        return dispatcher.overloads[signature].entry_point
 
-    # --- faults ----------------------------------------------------------------------------------------------------
 
-    def thread_name(self, thread: int) -> str:
-        x, y, z = self.threads
-        index = (thread % x, thread // x % y, thread // (x * y))
-        return f"thread {index if z > 1 else index[:2] if y > 1 else thread}"
+class Run:
+    """One run of a launch, with memory of its own.
 
-    def fault(self, report: np.ndarray, block: tuple[int, ...], phases: Phases) -> KernelFault:
-        """The exception that tells what a thread reported."""
-        site = self.code.sites[report[FAULT_SITE]]
-        index = tuple(map(int, report[INDEX : INDEX + report[INDEX_LENGTH]]))
-        index_text = str(index[0]) if len(index) == 1 else ", ".join(map(str, index))
-        name = "local array" if report[FAULT_ARRAY] < 0 else self.names[report[FAULT_ARRAY]]
-        kind = KINDS[report[FAULT]]
-        text = (
-            f"{self.name}, line {site.line}: {site.text}: block {block}, {self.thread_name(int(report[THREAD]))}: "
-            f"{WORDS[report[FAULT]].format(action=site.action, array=f'{name}[{index_text}]')}"
+    Args:
+        order: in which blocks and threads run: forward, backward or random.
+        counted: how many blocks' accesses are counted.
+    """
+
+    def __init__(self, launch: Launch, order: str, seed: int = 0, counted: int = 0) -> None:
+        self.launch, self.order, self.generator = launch, order, np.random.default_rng(seed)
+        self.regions, memories = device_copies(launch.name, launch.arrays)
+        self.shared = SharedMemory(launch.code.shared, len(memories))
+        memory = iter(memories)
+        self.arguments = [next(memory) if is_array(value) else value for value in launch.arguments]
+        self.state, self.rows = new_state(launch.count)
+        self.phases = Phases(-(-launch.count // 32), self.state)
+        self.messages = Messages(launch.name, launch.array_names, launch.code.sites, launch.threads)
+        self.log = Log(launch, self.state, self.memory_bounds()) if counted else None
+        self.counted = counted
+        self.barriers = 0
+        self.sizes = [np.int32(size) for size in (*launch.threads, *launch.grid)]
+        x, y, _ = launch.threads
+        self.places = [tuple(map(np.int32, (t % x, t // x % y, t // (x * y)))) for t in range(launch.count)]
+        self.entry = launch.compiled(self.thread(0, (0, 0, 0)), self.arguments)
+
+    def memory_bounds(self) -> int:
+        """The number of arrays that arguments are; the following ones are shared arrays."""
+        return len(self.launch.arrays)
+
+    def thread(self, number: int, block: tuple[int, ...]) -> Thread:
+        here = tuple(map(np.int32, block))
+        return Thread(*self.places[number], *here, *self.sizes, self.state.ctypes.data, tuple(self.shared.arrays))
+
+    def execute(self) -> None:
+        """Run all blocks."""
+        blocks = [tuple(map(int, block[::-1])) for block in np.ndindex(self.launch.grid[::-1])]
+        counted = set(np.linspace(0, len(blocks) - 1, min(self.counted, len(blocks))).astype(int))
+        with catching_interrupts() as interrupts:
+            for number in self.in_order(len(blocks)):
+                if number in counted:
+                    self.log.begin_block()
+                self.run_block(blocks[number], interrupts)
+                if number in counted:
+                    self.log.end_block()
+
+    def run_block(self, index: tuple[int, ...], interrupts: Interrupts) -> None:
+        self.shared.clear()
+        self.phases.next_block(index)
+        block = Block(
+            lambda thread: self.entry(self.thread(thread, index), *self.arguments),
+            self.in_order(self.launch.count),
+            self.state,
+            self.rows,
+            self.phases,
+            interrupts,
+            lambda what, places: self.messages.diverged(what, places, index),
         )
-        if report[FAULT] == RACE:
-            text += self.other(int(report[OTHER]), block, phases)
-        return kind(text)
+        try:
+            block.execute()
+        except Stop:
+            raise self.messages.fault(self.state, self.phases) from None
+        self.barriers += block.barriers
 
-    def other(self, record: int, block: tuple[int, ...], phases: Phases) -> str:
-        site = self.code.sites[site_of(record)]
-        where = phases.block_of(phase_of(record))
-        who = self.thread_name(thread_of(record)) + ("" if where == block else f" of block {where}")
-        return f" {who}{others_of(record)} at line {site.line}: {site.text}"
+    def in_order(self, count: int) -> list[int]:
+        if self.order == "forward":
+            return list(range(count))
+        if self.order == "backward":
+            return list(reversed(range(count)))
+        if self.order == "random":
+            return self.generator.permutation(count).tolist()
+        raise ValueError(f"simulator: an order is forward, backward or random, not {self.order!r}")
 
-
-def order_of(order: str, count: int, generator: np.random.Generator) -> np.ndarray:
-    if order == "forward":
-        return np.arange(count)
-    if order == "backward":
-        return np.arange(count)[::-1]
-    if order == "random":
-        return generator.permutation(count)
-    raise ValueError(f"simulator: order must be forward, backward or random, not {order!r}")
+    def counts(self) -> Counts | None:
+        return self.log.counts() if self.log else None

@@ -22,7 +22,7 @@ from .access import OUT_OF_BOUNDS, access, access4, blame
 from .shadow import READ, UNINITIALISED, WRITE
 from .state import Memory, Stop, bits_of, get_at, put_at
 
-__all__ = ["is_memory", "load", "load4", "local_array", "poison", "store", "store4", "whole"]
+__all__ = ["is_memory", "length", "load", "load4", "local_array", "is_poison", "poison", "store", "store4", "whole"]
 
 POISON = 0x7FDEAD01  # what fills memory that nobody has written: as float32 it is a NaN that no arithmetic yields
 
@@ -35,6 +35,14 @@ def poison(shape: Any, dtype: np.dtype) -> np.ndarray:
     else:
         array.reshape(-1).view(np.uint8)[...] = POISON >> 24
     return array
+
+
+def is_poison(array: np.ndarray) -> np.ndarray:
+    """Where an array holds what ``poison`` put there."""
+    if array.dtype.kind not in "iuf":
+        return np.zeros(array.shape, bool)
+    pattern = poison(1, array.dtype).view(f"u{array.itemsize}")[0]
+    return array.view(f"u{array.itemsize}") == pattern
 
 
 def is_memory(numba_type: Any) -> bool:
@@ -53,6 +61,17 @@ def whole_numbers(index):
         3: lambda index: (int64(index[0]), int64(index[1]), int64(index[2]), 0),
         4: lambda index: (int64(index[0]), int64(index[1]), int64(index[2]), int64(index[3])),
     }.get(len(index))
+
+
+def length(array: Any) -> int:
+    """``len(array)`` in a kernel."""
+
+
+@overload(length)
+def length_by_type(array):
+    if is_memory(array):
+        return lambda array: array.shape[0]
+    return lambda array: len(array)
 
 
 # --- single numbers ------------------------------------------------------------------------------------------------
@@ -122,7 +141,7 @@ def load_local(state, site, array, index):
             blame(state, site, OUT_OF_BOUNDS, len(index), i, j, k, l)
             raise Stop
     value = array[index]
-    if is_poison(value):
+    if holds_poison(value):
         i, j, k, l = whole(index)
         blame(state, site, UNINITIALISED, len(index), i, j, k, l)
         raise Stop
@@ -172,12 +191,12 @@ def local_array(shape: tuple[int, ...], dtype: np.dtype) -> Any:
     return local_array
 
 
-def is_poison(value: Any) -> Any:
+def holds_poison(value: Any) -> Any:
     """Whether the number is the one that stands for "not written"."""
 
 
-@overload(is_poison)
-def is_poison_by_type(value):
+@overload(holds_poison)
+def holds_poison_by_type(value):
     if value == types.float32:
         return lambda value: bits_of(value) == POISON
     if isinstance(value, types.Integer) and value.bitwidth == 32:

@@ -14,6 +14,7 @@ A *site* is the number of a place in the source: with it, a fault finds its line
 from __future__ import annotations
 
 import ast
+import linecache
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -25,9 +26,10 @@ from numba.np.numpy_support import as_dtype
 from kernels.cuda import vector
 
 from . import arithmetic, collectives, memory
-from .source import Source, dotted, plain_function
+from .shared import SharedArray
+from .source import Site, Source, dotted, plain_function
 
-__all__ = ["SharedArray", "Site", "ThreadCode"]
+__all__ = ["ThreadCode"]
 
 AXES = {"threadIdx": "t", "blockIdx": "b", "blockDim": "d", "gridDim": "g"}
 VALUES = {f"cuda.{name}.{axis}": f"_thread.{letter}{axis}" for name, letter in AXES.items() for axis in "xyz"}
@@ -51,39 +53,22 @@ OBJECTS = {
 OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}  # as on the GPU: fused multiply-adds, 1 / 0 = inf
 
 
-@dataclass(frozen=True)
-class Site:
-    """A place in the source."""
-
-    function: str
-    file: str
-    line: int
-    text: str
-    action: str
-
-
-@dataclass(frozen=True)
-class SharedArray:
-    """A ``cuda.shared.array`` of the kernel."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    alignment: int
-
-
 @dataclass
 class ThreadCode:
     """The code of one thread and what was found on the way."""
 
     function: FunctionType
+    counting: bool = False  # whether multiply-adds are to be counted
     sites: list[Site] = field(default_factory=lambda: [Site("", "", 0, "", "")])
     shared: list[SharedArray] = field(default_factory=list)
-    waits: bool = False  # whether its threads ever wait for one another
     devices: dict[FunctionType, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.thread = Rewriter(self, self.function).compiled()
+
+    def text(self, line: int) -> str:
+        """A line of the kernel's file."""
+        return linecache.getline(self.function.__code__.co_filename, line).strip()
 
 
 class Rewriter(ast.NodeTransformer):
@@ -95,6 +80,7 @@ class Rewriter(ast.NodeTransformer):
         self.helpers: dict[str, Any] = {"_load": memory.load, "_store": memory.store, "_int64": int64}
         self.helpers |= {"_int32": np.int32, "_lane": collectives.lane}
         self.new_names = 0
+        self.assigning = ""  # the variable whose value is being rewritten
 
     def compiled(self) -> Any:
         arguments = self.source.tree.args
@@ -168,18 +154,19 @@ class Rewriter(ast.NodeTransformer):
             return self.helper_call(node, CALLS[name], name.removeprefix("cuda."))
         if name.startswith("cuda."):
             raise self.error(node, f"{name} is not simulated")
+        if name == "len":
+            return ast.copy_location(ast.Call(self.name(memory.length), [self.visit(node.args[0])], []), node)
         if name and "." not in name and name in self.source.values:
             callee = self.source.values[name]
             if id(callee) in OBJECTS:
-                return self.helper_call(node, OBJECTS[id(callee)], name)
+                helper = OBJECTS[id(callee)]
+                return self.helper_call(node, helper, helper.__name__)
             function = plain_function(callee)
             if function is not None:
                 return self.device_call(node, function)
         return self.generic_visit(node)
 
     def helper_call(self, node: ast.Call, helper: Any, action: str) -> ast.expr:
-        if helper.__module__ == collectives.__name__:
-            self.code.waits = True
         call = self.call(node, helper, action, *[self.visit(argument) for argument in node.args])
         call.keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
         return call
@@ -204,7 +191,7 @@ class Rewriter(ast.NodeTransformer):
     def shared_array(self, node: ast.Call) -> ast.expr:
         shape, dtype, alignment = self.array_arguments(node)
         number = len(self.code.shared)
-        self.code.shared.append(SharedArray(f"shared array {number}", shape, dtype, alignment))
+        self.code.shared.append(SharedArray(self.assigning or f"shared array {number}", shape, dtype, alignment))
         return ast.copy_location(ast.parse(f"_thread.shared[{number}]", mode="eval").body, node)
 
     # --- accesses --------------------------------------------------------------------------------------------------
@@ -222,6 +209,7 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         result: list[ast.stmt] = []
+        self.assigning = dotted(node.targets[0])
         value = self.visit(node.value)
         if len(node.targets) == 1:
             return self.assigned(node, node.targets[0], value)
@@ -250,7 +238,10 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt] | ast.stmt:
         if not isinstance(node.target, ast.Subscript):
-            return self.generic_visit(node)
+            if not self.is_fused(node):
+                return self.generic_visit(node)
+            old = ast.copy_location(ast.Name(node.target.id, ast.Load()), node)
+            return self.statement(node, node.target.id, self.fused(node, old, node.op, self.visit(node.value)))
         target = node.target
         array, index = self.fresh(), self.fresh()
         result = [
@@ -259,5 +250,24 @@ class Rewriter(ast.NodeTransformer):
         ]
         names = [ast.Name(array, ast.Load()), ast.Name(index, ast.Load())]
         old = self.call(target, memory.load, "load", *names)
-        new = ast.copy_location(ast.BinOp(old, node.op, self.visit(node.value)), node)
+        is_fused, value = self.is_fused(node), self.visit(node.value)
+        new = self.fused(node, old, node.op, value) if is_fused else ast.BinOp(old, node.op, value)
+        new = ast.copy_location(new, node)
         return [*result, ast.copy_location(ast.Expr(self.call(target, memory.store, "store", *names, new)), node)]
+
+    # --- multiply-adds ---------------------------------------------------------------------------------------------
+
+    def is_fused(self, node: ast.AugAssign | ast.BinOp) -> bool:
+        """Whether it is a sum with a product in it, in a kernel whose multiply-adds are counted."""
+        terms = [node.value] if isinstance(node, ast.AugAssign) else [node.left, node.right]
+        has_product = any(isinstance(term, ast.BinOp) and isinstance(term.op, ast.Mult) for term in terms)
+        return self.code.counting and isinstance(node.op, ast.Add | ast.Sub) and has_product
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        if not self.is_fused(node):
+            return self.generic_visit(node)
+        return self.fused(node, self.visit(node.left), node.op, self.visit(node.right))
+
+    def fused(self, node: ast.AST, left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.expr:
+        total = ast.copy_location(ast.BinOp(left, operator, right), node)
+        return self.call(node, arithmetic.counted, "multiply-add", total)

@@ -7,122 +7,76 @@ the simulator's choice: a kernel must give the same results for all.
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from greenlet import getcurrent, greenlet
 
-from .collectives import DONE, FULL, MASK, NAMES, SYNCTHREADS, SYNCWARP, WARP_RESULTS
+from .collectives import DONE, FULL, MASK, SYNCTHREADS, SYNCWARP, WARP_RESULTS
 from .faults import DivergentBarrier
-from .rewriter import Site
-from .state import FIRST_OF_BARRIER, FIRST_OF_BLOCK, PHASE, THREAD, Stop, parking
+from .phases import Interrupts, Phases
+from .state import PHASE, THREAD, Stop, parking
 
-__all__ = ["Block", "Phases", "catching_interrupts"]
-
-
-class Phases:
-    """The time of all warps: which phase each is in; see ``shadow``."""
-
-    def __init__(self, warps: int) -> None:
-        self.current = np.arange(1, warps + 1)
-        self.blocks: list[tuple[int, tuple[int, ...]]] = []  # (first phase, block index)
-
-    def next_block(self, state: np.ndarray, block: tuple[int, ...]) -> None:
-        self.barrier(state)
-        state[FIRST_OF_BLOCK] = state[FIRST_OF_BARRIER]
-        self.blocks.append((int(state[FIRST_OF_BLOCK]), block))
-
-    def barrier(self, state: np.ndarray) -> None:
-        """All warps of the block enter a new phase."""
-        first = int(self.current.max()) + 1
-        self.current = np.arange(first, first + len(self.current))
-        state[FIRST_OF_BARRIER] = first
-
-    def warp_barrier(self, warp: int) -> None:
-        self.current[warp] = self.current.max() + 1
-
-    def block_of(self, phase: int) -> tuple[int, ...]:
-        return [block for first, block in self.blocks if first <= phase][-1]
-
-
-class Interrupts:
-    seen = False
-
-
-@contextmanager
-def catching_interrupts() -> Iterator[Interrupts]:
-    """Ctrl-C ends a launch between two steps of its threads, never inside one, where no exception could pass."""
-    interrupts = Interrupts()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts
-        return
-
-    def note(signal_number: int, frame: Any) -> None:
-        interrupts.seen = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupts
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupts.seen:
-        raise KeyboardInterrupt
+__all__ = ["Block"]
 
 
 class Block:
-    """The threads of a block while they run."""
+    """The threads of a block while they run.
+
+    Args:
+        run: runs one thread, given its number, to its end.
+        order: the threads' numbers, in the order in which they run.
+        state, rows: see ``state``.
+        describe: turns what is wrong and the places where threads are, {(why, site): threads}, into a text.
+    """
 
     def __init__(
         self,
         run: Callable[[int], None],
-        order: np.ndarray,
+        order: Sequence[int],
         state: np.ndarray,
         rows: np.ndarray,
         phases: Phases,
-        sites: list[Site],
         interrupts: Interrupts,
-        where: str,
-        name: Callable[[int], str],
+        describe: Callable[[str, dict[tuple[int, int], list[int]]], str],
     ) -> None:
-        self.run, self.order, self.phases, self.sites = run, order, phases, sites
-        self.state, self.rows = state, rows
-        self.interrupts, self.where, self.name = interrupts, where, name
+        self.run, self.order, self.describe = run, order, describe
+        self.state, self.rows, self.phases, self.interrupts = state, rows, phases, interrupts
         self.scheduler = getcurrent()
         self.threads: list[greenlet | None] = [None] * len(order)
         self.waiting: list[tuple[int, int]] = [(DONE, 0)] * len(order)  # (what for, at which site), by thread
         self.ending = False
-        parking.wait = self.wait
+        self.barriers = 0
 
-    def wait(self, kind: int, site: int) -> int:
-        """A thread waits; it runs on when it may (1), or ends (0)."""
-        if not self.ending:
-            self.scheduler.switch((kind, site))
-        return 0 if self.ending else 1
+    def execute(self) -> None:
+        """Run the block to its end."""
+        parking.wait = self.wait
+        ready = self.order
+        try:
+            while ready:
+                for thread in ready:
+                    self.go(thread)
+                released = self.released()
+                ready = [thread for thread in self.order if released[thread]]
+        finally:
+            self.end()
 
     def go(self, thread: int) -> None:
         """Let a thread run until it waits or is done."""
         if self.interrupts.seen:
             raise KeyboardInterrupt
-        if self.threads[thread] is None:
-            self.threads[thread] = greenlet(self.run, self.scheduler)
+        runner = self.threads[thread]
+        if runner is None:
+            runner = self.threads[thread] = greenlet(self.run, self.scheduler)
         self.state[THREAD] = thread
         self.state[PHASE] = self.phases.current[thread >> 5]
-        self.waiting[thread] = self.threads[thread].switch(thread) or (DONE, 0)
+        self.waiting[thread] = runner.switch(thread) or (DONE, 0)
 
-    def execute(self) -> None:
-        """Run the block to its end."""
-        ready = self.order
-        try:
-            while len(ready):
-                for thread in ready:
-                    self.go(int(thread))
-                ready = self.order[self.released()[self.order]]
-        finally:
-            self.end()
+    def wait(self, kind: int, site: int) -> int:
+        """Called by a thread: wait for others. 1 when it may run on, 0 when it has to end."""
+        if not self.ending:
+            self.scheduler.switch((kind, site))
+        return 0 if self.ending else 1
 
     def end(self) -> None:
         """Let every thread that still waits unwind."""
@@ -137,46 +91,51 @@ class Block:
         kinds, sites = np.array(self.waiting).T
         result = np.zeros(len(kinds), bool)
         for warp in np.unique(np.flatnonzero(kinds >= SYNCWARP) >> 5):
-            lanes = np.arange(32 * warp, min(32 * warp + 32, len(kinds)))
-            self.meet_in_warp(int(warp), lanes, kinds[lanes], sites[lanes], result)
+            lanes = slice(32 * warp, 32 * warp + 32)
+            released = self.meet_in_warp(int(warp), kinds[lanes], sites[lanes])
+            if not len(released):
+                raise self.diverged("not all lanes that the mask names come to the same place", int(warp))
+            result[released] = True
         if not result.any() and (kinds == SYNCTHREADS).any():
             if (kinds != SYNCTHREADS).any() or (sites != sites[0]).any():
-                raise self.diverged("not all threads of the block come to the same barrier", np.arange(len(kinds)))
-            self.phases.barrier(self.state)
+                raise self.diverged("not all threads of the block come to the same barrier")
+            self.phases.barrier()
+            self.barriers += 1
             result[:] = True
         return result
 
-    def meet_in_warp(
-        self, warp: int, lanes: np.ndarray, kinds: np.ndarray, sites: np.ndarray, result: np.ndarray
-    ) -> None:
-        """Release the lanes that wait at the same place, if no lane that their mask names is missing."""
-        masks = self.rows[:, MASK] & FULL
+    def meet_in_warp(self, warp: int, kinds: np.ndarray, sites: np.ndarray) -> np.ndarray:
+        """The threads that wait at the same place of the source, if no lane that their mask names is missing."""
+        first = 32 * warp
+        masks = self.rows[first : first + 32, MASK] & FULL
+        alive = lanes_to_bits(np.flatnonzero(kinds != DONE))
+        met = []
         for site in np.unique(sites[kinds >= SYNCWARP]):
-            here = lanes[(sites == site) & (kinds >= SYNCWARP)]
-            mask = int(masks[here[0]])
-            named = (mask >> (lanes & 31) & 1).astype(bool)
-            if (masks[here] != mask).any() or not np.isin(here, lanes[named]).all():
-                raise self.diverged(f"a mask ({mask:#x}) that is not the same, or leaves out a lane that calls", lanes)
-            if not np.isin(lanes[named & (kinds != DONE)], here).all():
-                continue
-            kind = kinds[here[0] & 31]
-            try:
-                WARP_RESULTS[kind](here, self.rows)
-            except DivergentBarrier as fault:
-                raise self.diverged(str(fault), lanes) from None
+            lanes = np.flatnonzero((kinds >= SYNCWARP) & (sites == site))
+            kind, mask, here = kinds[lanes[0]], int(masks[lanes[0]]), lanes_to_bits(lanes)
+            if (masks[lanes] != mask).any() or here & ~mask:
+                raise self.diverged(f"the mask {mask:#x} is not every lane's, or leaves out a lane that calls", warp)
+            if mask & alive & ~here:
+                continue  # somebody has yet to come
             if kind == SYNCWARP:
+                if here != alive:
+                    raise NotImplementedError("simulator: cuda.syncwarp for a part of the warp is not simulated")
                 self.phases.warp_barrier(warp)
-            result[here] = True
-        if not result[lanes].any():
-            raise self.diverged("not all lanes that the mask names come to the same place", lanes)
+            try:
+                WARP_RESULTS[kind](lanes + first, self.rows)
+            except DivergentBarrier as fault:
+                raise self.diverged(str(fault), warp) from None
+            met.append(lanes + first)
+        return np.concatenate(met) if met else np.array([], int)
 
-    def diverged(self, what: str, threads: np.ndarray) -> DivergentBarrier:
-        """The fault, with a list of who is where."""
+    def diverged(self, what: str, warp: int | None = None) -> DivergentBarrier:
+        """The fault, with a list of who waits where."""
         places: dict[tuple[int, int], list[int]] = {}
-        for thread in threads:
-            places.setdefault(self.waiting[thread], []).append(int(thread))
-        parts = []
-        for (kind, site), members in places.items():
-            where = "have ended" if kind == DONE else f"wait at line {self.sites[site].line} ({NAMES[kind]})"
-            parts.append(f"{len(members)} threads {where}, such as {self.name(members[0])}")
-        return DivergentBarrier(f"{self.where}: {what}: {'; '.join(parts)}")
+        for thread, place in enumerate(self.waiting):
+            if warp is None or thread >> 5 == warp:
+                places.setdefault(place, []).append(thread)
+        return DivergentBarrier(self.describe(what, places))
+
+
+def lanes_to_bits(lanes: np.ndarray) -> int:
+    return int(np.bitwise_or.reduce(1 << lanes))

@@ -9,10 +9,11 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-__all__ = ["Source", "barriers", "dotted", "plain_function", "without_barrier"]
+__all__ = ["Site", "Source", "barriers", "dotted", "plain_function", "without_barrier"]
 
 
 def plain_function(function: Any) -> FunctionType | None:
@@ -30,6 +31,17 @@ def dotted(node: ast.AST) -> str:
         owner = dotted(node.value)
         return f"{owner}.{node.attr}" if owner else ""
     return ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in the source where something happens that the simulator watches."""
+
+    function: str
+    file: str
+    line: int
+    text: str
+    action: str  # load, store, syncthreads, ...
 
 
 class Source:
@@ -95,7 +107,7 @@ def barriers(kernel: Any) -> Iterator[tuple[int, Any]]:
 
 
 def without_barrier(kernel: Any, index: int) -> Any:
-    """The same kernel (a function, or a Kernel) without one of its barriers, counted from 0 as ``ast.walk`` finds them."""
+    """The same kernel (a function, or a Kernel) without one of its barriers, counted from 0."""
     function = plain_function(kernel)
     source = Source(function)
     left_out = [node for node in ast.walk(source.tree) if is_barrier(node)][index]

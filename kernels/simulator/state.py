@@ -16,15 +16,28 @@ from numba import int64, njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    *("FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "INDEX", "INDEX_LENGTH"),
+    *("FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "FUSED", "INDEX", "INDEX_LENGTH"),
     *("LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
-    *("Memory", "Stop", "Thread", "bits_of", "get", "get_at", "meet", "new_state", "parking", "put", "put_at", "row_of"),
+    *(
+        "Memory",
+        "Stop",
+        "Thread",
+        "bits_of",
+        "get",
+        "get_at",
+        "meet",
+        "new_state",
+        "parking",
+        "put",
+        "put_at",
+        "row_of",
+    ),
 ]
 
 THREAD, PHASE, FIRST_OF_BARRIER, FIRST_OF_BLOCK = range(4)  # who runs, and when: see shadow
 FAULT, FAULT_SITE, FAULT_ARRAY, OTHER, INDEX_LENGTH, INDEX = range(4, 10)  # what a thread reports at a fault
 ROWS = 16  # address of the rows (one a thread) through which lanes of a warp exchange numbers
-LOG, LOG_LENGTH, LOG_ROOM, OCCURRENCES, SITES = range(17, 22)  # see counting
+LOG, LOG_LENGTH, LOG_ROOM, OCCURRENCES, SITES, FUSED = range(17, 23)  # see counting
 SIZE = 24
 
 ROW_CELLS = 16  # of 8 bytes

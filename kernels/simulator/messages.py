@@ -1,0 +1,67 @@
+"""Faults in words: the kernel, the line, the block, the threads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .access import LOCAL, MISALIGNED, OUT_OF_BOUNDS
+from .collectives import DONE, NAMES
+from .faults import KernelFault, Misaligned, OutOfBounds, Race, Uninitialised
+from .phases import Phases
+from .shadow import RACE, UNINITIALISED, others_of, phase_of, site_of, thread_of
+from .source import Site
+from .state import FAULT, FAULT_ARRAY, FAULT_SITE, INDEX, INDEX_LENGTH, OTHER, THREAD
+
+__all__ = ["Messages"]
+
+FAULTS: dict[int, tuple[type[KernelFault], str]] = {
+    RACE: (Race, "{action} of {number}, unordered with {other}"),
+    UNINITIALISED: (Uninitialised, "{number} is read, and nobody wrote it"),
+    OUT_OF_BOUNDS: (OutOfBounds, "{number} is out of bounds"),
+    MISALIGNED: (Misaligned, "16 bytes from {number} on do not begin at a multiple of 16"),
+}
+
+
+class Messages:
+    """Speaks of one launch: its kernel, its arrays' names, the places in its source, the shape of its blocks."""
+
+    def __init__(self, kernel: str, arrays: list[str], sites: list[Site], threads: tuple[int, int, int]) -> None:
+        self.kernel, self.arrays, self.sites, self.threads = kernel, arrays, sites, threads
+
+    def thread(self, number: int) -> str:
+        x, y, z = self.threads
+        index = (number % x, number // x % y, number // (x * y))
+        return f"thread {index if z > 1 else index[:2] if y > 1 else number}"
+
+    def line(self, site: int) -> str:
+        place = self.sites[site]
+        return f"line {place.line}: {place.text}"
+
+    def fault(self, state: np.ndarray, phases: Phases) -> KernelFault:
+        """What the running thread reported, as an exception."""
+        kind, words = FAULTS[state[FAULT]]
+        block = phases.blocks[-1][1]
+        index = ", ".join(str(i) for i in state[INDEX : INDEX + state[INDEX_LENGTH]])
+        array = "local array" if state[FAULT_ARRAY] == LOCAL else self.arrays[state[FAULT_ARRAY]]
+        text = words.format(
+            action=self.sites[state[FAULT_SITE]].action,
+            number=f"{array}[{index}]",
+            other=self.other(int(state[OTHER]), phases, block) if kind is Race else "",
+        )
+        who = f"block {block}, {self.thread(int(state[THREAD]))}"
+        return kind(f"{self.kernel}, {self.line(state[FAULT_SITE])}: {who}: {text}")
+
+    def other(self, record: int, phases: Phases, block: tuple[int, ...]) -> str:
+        """Who made the access that a record speaks of."""
+        its_block = phases.block_of(phase_of(record))
+        who = self.thread(thread_of(record)) + ("" if its_block == block else f" of block {its_block}")
+        return f"{who}{others_of(record)} at {self.line(site_of(record))}"
+
+    def diverged(self, what: str, places: dict[tuple[int, int], list[int]], block: tuple[int, ...]) -> str:
+        """Who waits where, of threads that should have met."""
+        parts = [
+            f"{len(threads)} threads ({self.thread(threads[0])}{', ...' if threads[1:] else ''}) "
+            + ("have ended" if kind == DONE else f"wait for {NAMES[kind]} at {self.line(site)}")
+            for (kind, site), threads in places.items()
+        ]
+        return f"{self.kernel}, block {block}: {what}: {'; '.join(parts)}"
