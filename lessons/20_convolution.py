@@ -461,6 +461,8 @@ for stride, padding in [(1, 0), (1, 1), (2, 0), (3, 2)]:
 #   over the padded :math:`\delta`, which is the transposed matrix of lesson 08 again.
 # * As a dense layer, it would have nearly all weights missing and the rest shared: 80 numbers instead of four million.
 #
+# Next: the maps are nearly as large as the image. Lesson 21 makes them smaller, and builds a network.
+#
 # Exercises
 # ---------
 #

@@ -497,6 +497,8 @@ save_figure(fig, "moved")
 # * Convolve, activate, pool, classify: the four steps of the document make a network that learns its own kernels.
 # * A ReLU that is never awake never learns.
 #
+# Next: one round of convolution and pooling is a beginning. Lesson 22 stacks three convolutions and two poolings.
+#
 # Exercises
 # ---------
 #

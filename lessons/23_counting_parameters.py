@@ -352,6 +352,8 @@ assert shapes == [shape for _, shape, _, _ in alexnet.rows]
 # * In AlexNet 96 % of the weights sit in the three dense layers, and 92 % of the work is done in the five convolutions.
 # * Training needs several numbers for each parameter, and everything that the layers put out, for each image.
 #
+# Next: with many layers it is hard to keep the signals at one size. Lesson 24 does so in every layer.
+#
 # Exercises
 # ---------
 #
