@@ -65,11 +65,6 @@ class Gpu:
     blocks_per_sm: int = 32
 
     @property
-    def shared_bandwidth(self) -> float:
-        """Bytes in a second from all shared memories: 32 banks of 4 bytes in each SM, each read once in a cycle."""
-        return self.sms * self.clock * WARP * FLOAT
-
-    @property
     def ridge(self) -> float:
         """Operations a byte at which a kernel in float32 goes from memory's limit to arithmetic's."""
         return self.fp32 / self.bandwidth
@@ -114,14 +109,15 @@ class Work:
         operations: additions and multiplications of float32 numbers.
         bytes: what the blocks ask of the GPU's memory, if no two of them profit from the same cache line.
         least_bytes: each array once: what remains if the caches keep everything that is asked for again.
-        shared_bytes: what warps read from shared memory, equal addresses in a warp counted once.
+        shared_cycles: how long it takes to read shared memory, summed over all SMs. In a cycle, an SM serves one read
+            of a warp: a number from each of 32 banks, and any number of threads may want the same one.
         tensor: whether the products are done by the tensor cores.
     """
 
     operations: float
     bytes: float
     least_bytes: float
-    shared_bytes: float = 0.0
+    shared_cycles: float = 0.0
     tensor: bool = False
 
     @property
@@ -134,7 +130,7 @@ class Work:
         return {
             "arithmetic": self.operations / (gpu.tf32 if self.tensor else gpu.fp32),
             "memory": (self.least_bytes if cached else self.bytes) / gpu.bandwidth,
-            "shared memory": self.shared_bytes / gpu.shared_bandwidth,
+            "shared memory": self.shared_cycles / (gpu.sms * gpu.clock),
         }
 
     def limit(self, gpu: Gpu, *, cached: bool = False) -> str:
@@ -157,7 +153,7 @@ def matmul(
     """C (M, N) = A (M, K) B (K, N), where a number fetched of A serves ``tile[1]`` columns, and of B ``tile[0]`` rows.
 
     Args:
-        shared: bytes that a warp reads from shared memory for 32 multiplications, one a thread.
+        shared: cycles that reading shared memory takes a warp for 32 multiplications, one a thread.
     """
     operations = 2.0 * batch * M * N * K
     times_a, times_b = ceil(N / tile[1]), ceil(M / tile[0])

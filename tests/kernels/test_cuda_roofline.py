@@ -32,7 +32,7 @@ def test_edges_are_fetched_by_whole_tiles():
 
 
 def test_two_reads_of_shared_memory_for_a_multiplication_reach_an_eighth_of_the_peak_of_an_h100():
-    work = matmul(4096, 4096, 4096, tile=(128, 128), shared=2 * 128)
+    work = matmul(4096, 4096, 4096, tile=(128, 128), shared=2)
     assert work.limit(H100) == "shared memory"
     assert work.attainable(H100) == pytest.approx(H100.fp32 / 8, rel=0.005)
     assert work.attainable(A100) == pytest.approx(A100.fp32 / 4, rel=0.005)
