@@ -2,7 +2,7 @@
 Transfer learning
 =================
 
-Twenty labelled pictures teach a network next to nothing. Can it bring along what it has learned from other pictures,
+Twenty labelled pictures teach a network little. Can it bring along what it has learned from other pictures,
 for which labels were easy to get?
 
 :formulas: D1-B.1.2-a, D1-B.1.2-b, D1-B.1.2-c, D1-B.1.2-d
@@ -505,9 +505,10 @@ assert scaled["divided by 255"] < 0.3
 assert wrong_spread < spread / 100
 
 # %%
-# Guessing, after ten epochs on 4,000 digits. All pictures are nearly the same to the frozen backbone: its features
-# vary some hundred times less than they should, too little for a head that learns with this rate. What is left in
-# them? We can amplify it: standardise each feature with mean and spread over the training digits.
+# Guessing, after ten epochs on 4,000 digits. All pictures are nearly the same to the frozen backbone: its features vary
+# some hundred times less than they should, too little for a head that learns with this rate. (How much the ResNet-50 of
+# Keras would lose, we cannot measure here.) What is left in them? We can amplify it: standardise each feature with mean
+# and spread over the training digits.
 
 middle, width = wrong_features.mean(0), wrong_features.std(0) + 1e-6
 loud_features, loud_test = ((features - middle) / width for features in (wrong_features, wrong_test))
@@ -610,4 +611,4 @@ assert frozen_letters == letters_right > letters_now + 0.02
 # 4. Learn from fewer kinds of letters before the transfer: ten, then two. What is the backbone worth then? Is it the
 #    number of pictures or the number of classes that counts?
 # 5. Freeze only the first convolution and the first block, and train the rest with 20 digits of each class.
-# 6. Turn all digits into white on black (255 minus the pixel). Does the backbone still help? And if you fine-tune?
+# 6. Exchange ink and paper in all digits (255 minus the pixel). Does the backbone still help? And if you fine-tune?
