@@ -19,7 +19,9 @@ The reader's file runs in a process of its own, under a time limit.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib.util
+import inspect
 import subprocess
 import sys
 import traceback
@@ -55,6 +57,7 @@ class Solution:
         if not callable(function):
             raise Wrong(f"{name} in {path.name} is not a function but {function!r}")
 
+        @functools.wraps(function)
         def call(*arguments: Any, **named: Any) -> Any:
             text = f"{name}({_arguments(arguments, named)})"
             try:
@@ -82,6 +85,19 @@ def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
     except (TypeError, ValueError):
         return False
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
+
+
+def simulated(kernel: Callable[..., Any], grid: Any, threads: Any, *arguments: Any) -> Any:
+    """Runs a solution's kernel in the simulator, which writes to the arrays; the report, with accesses counted.
+
+    A fault that the simulator finds, or Python it cannot compile, is the solution's, and the reader sees it.
+    """
+    from kernels.simulator import simulate  # most checks run no kernel, and compilers take a second to import
+
+    try:
+        return simulate(inspect.unwrap(kernel), grid, threads, *arguments, counting=True)
+    except Exception as error:
+        raise Wrong(f"{type(error).__name__}: {error}") from error
 
 
 def slopes(f: Callable[[Any], Any], at: Any, epsilon: float = 1e-6) -> Any:

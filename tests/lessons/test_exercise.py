@@ -211,3 +211,33 @@ def test_expect():
 )
 def test_close(a, b, same):
     assert close(a, b) is same
+
+
+KERNEL_CHECK = '''
+import numpy as np
+from lessons.exercise import expect, simulated
+
+def check_double(solution):
+    """Write the kernel `double(x)`: twice every number of x, for any length; blocks of 32 threads."""
+    x = np.arange(40, dtype=np.float32)
+    report = simulated(solution.double, 2, 32, x)
+    expect(np.array_equal(x, 2 * np.arange(40)), "every number is doubled", x=x)
+    expect(report.counts.of("x", action="load").accesses == 40, "each number is read once")
+'''
+
+
+@pytest.mark.parametrize(
+    ("body", "seen"),
+    [
+        ("if i < x.size: x[i] += x[i]", "is read once"),
+        ("if i < x.size: x[i] *= float32(2.0)", "right"),
+        ("x[i] *= float32(2.0)", "OutOfBounds: double, line 4:"),
+        ("if i < x.size: x[i] = cuda.warp(2)", "NotImplementedError: simulator: double, line 4"),
+    ],
+)
+def test_a_kernel_runs_in_the_simulator(solve, tmp_path, body, seen):
+    (tmp_path / "exercises" / "60.py").write_text(KERNEL_CHECK, encoding="utf-8")
+    kernel = f"from kernels.cuda.compiler import cuda, float32\ndef double(x):\n    i = cuda.grid(1)\n    {body}\n"
+    status, output = solve(kernel, number=60)
+    assert status == (seen != "right")
+    assert seen in output
