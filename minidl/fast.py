@@ -13,12 +13,23 @@ if getattr(kernels, "OWNER", None) != "minidl":
         "uninstall it, or put minidl's folder in front of it on sys.path"
     )
 
-from kernels.cpu import convolution, pooling
+from kernels.cpu import convolution, normalization, pooling
 from kernels.cpu.activation import gated
 from kernels.cpu.matmul import linear
 from kernels.cpu.memory import keep_freed_memory
 from kernels.cpu.optimizer import adagrad, adam, momentum, rmsprop, sgd
 
-__all__ = ["adagrad", "adam", "convolution", "gated", "linear", "momentum", "pooling", "rmsprop", "sgd"]
+__all__ = [
+    "adagrad",
+    "adam",
+    "convolution",
+    "gated",
+    "linear",
+    "momentum",
+    "normalization",
+    "pooling",
+    "rmsprop",
+    "sgd",
+]
 
 keep_freed_memory()

@@ -14,6 +14,7 @@ with both means over the set of j. So the gradient has mean 0 and no component a
 set does not change y. Finally dL/dgamma = sum g xhat and dL/dbeta = sum g over all places that share them.
 
 Every pass goes piece by piece, so that what one step has written is still in the cache when the next one reads it.
+Where ``kernels`` has a compiled form of a pass over the batch, that takes its place, and channels lie last in memory.
 Forward keeps nothing of the size of x; backward computes xhat again, which costs less than to fetch it from memory.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import fast
 from ..autograd import Function, Tensor
 from ..backend import float64, namespace
 from . import check
@@ -76,74 +78,42 @@ class BatchNorm(Function):
     def forward(self, x: Any, weight: Any, bias: Any, mean: Any, var: Any) -> Any:
         self.training = mean is None
         xp, z = namespace(x), by_channel(x)
-        result = xp.empty(x.shape, x.dtype)
-        y = by_channel(result)
         if self.training:
-            centre, offset = self.measure(z, y)
+            centre, offset = self.measure(z)
             var = self.var
         else:
             centre, offset = mean.copy(), 0.0
         inverse = (1 / xp.sqrt(var + self.eps)).astype(x.dtype)
         scale = inverse if weight is None else weight * inverse
         shift = -offset * scale if bias is None else bias - offset * scale
-        middles, scales, shifts = (spread(v, z.shape[2]) for v in (centre, scale, shift))
-        for n, c in pieces(*z.shape):
-            part = y[n, c]
-            if not self.training:  # in training the centred values stand there already
-                xp.subtract(z[n, c], middles[c], out=part)
-            part *= scales[c]
-            part += shifts[c]
         self.saved = x, centre + offset, inverse, scale
-        return result
+        return as_images(affine(z, centre, scale, shift), x.shape)
 
-    def measure(self, z: Any, e: Any) -> tuple[Any, Any]:
-        """Finds ``mean`` and ``var``; leaves e = x - k in e, and returns k and the mean of e for each channel."""
-        xp, count = namespace(z), max(1, z.shape[0] * z.shape[2])
-        total, squares = (xp.zeros(z.shape[1], float64) for _ in range(2))
-        for n, c in pieces(*z.shape):
-            total[c] += sums(z[n, c])
-        k = (total / count).astype(z.dtype)
-        middles = spread(k, z.shape[2])
-        total[...] = 0
-        for n, c in pieces(*z.shape):
-            part = e[n, c]
-            xp.subtract(z[n, c], middles[c], out=part)
-            total[c] += sums(part)
-            squares[c] += products(part, part)
-        offset = total / count
-        self.mean, self.var = k + offset, squares / count - offset * offset
+    def measure(self, z: Any) -> tuple[Any, Any]:
+        """Finds ``mean`` and ``var``; returns k and the mean of e for each channel."""
+        channels = z.shape[1]
+        count = max(1, z.size // max(1, channels))
+        k = (moments(z, namespace(z).zeros(channels, z.dtype))[0] / count).astype(z.dtype)
+        offset, squares = (total / count for total in moments(z, k))
+        self.mean, self.var = k + offset, squares - offset * offset
         return k, offset.astype(z.dtype)
 
     def backward(self, g: Any) -> Any:
         x, mean, inverse, scale = self.saved
-        xp, z, h = namespace(x), by_channel(x), by_channel(g)
-        middles = spread(mean, z.shape[2])
-        along_g, along_x = (xp.zeros(z.shape[1], float64) for _ in range(2))  # sum(g), sum(g (x - mu))
+        z, h = by_channel(x), by_channel(g, like=x)
+        along_g = along_x = namespace(x).zeros(z.shape[1], x.dtype)  # sum(g), sum(g (x - mu)) / sigma
         if self.training or self.needs_grad(1) or self.needs_grad(2):
-            for n, c in pieces(*z.shape):
-                along_g[c] += sums(h[n, c])
-                along_x[c] += products(z[n, c] - middles[c], h[n, c])
-        along_g, along_x = along_g.astype(x.dtype), along_x.astype(x.dtype) * inverse
+            along_g, along_x = (total.astype(x.dtype) for total in products(h, z, mean))
+            along_x = along_x * inverse
         dx = None
-        if self.needs_grad(0):
-            dx = xp.empty(x.shape, x.dtype)
-            self.fill(by_channel(dx), z, h, middles, scale, along_g, along_x * inverse)
+        if self.needs_grad(0) and self.training:
+            count = max(1, z.size // max(1, z.shape[1]))
+            dx = without_mean_and_slope(h, z, mean, along_g / count, along_x * inverse / count, scale)
+        elif self.needs_grad(0):
+            nothing = namespace(x).zeros(z.shape[1], x.dtype)
+            dx = affine(h, nothing, scale, nothing)
+        dx = None if dx is None else as_images(dx, x.shape)
         return dx, along_x if self.needs_grad(1) else None, along_g if self.needs_grad(2) else None, None, None
-
-    def fill(self, dx: Any, z: Any, h: Any, middles: Any, scale: Any, along_g: Any, along_x: Any) -> None:
-        """dL/dx, given sum(g) and sum(g (x - mu)) / sigma^2."""
-        xp, count = namespace(z), max(1, z.shape[0] * z.shape[2])
-        scales, levels, slopes = (spread(v, z.shape[2]) for v in (scale, along_g / count, along_x / count))
-        for n, c in pieces(*z.shape):
-            part = dx[n, c]
-            if not self.training:
-                xp.multiply(h[n, c], scales[c], out=part)
-                continue
-            xp.subtract(z[n, c], middles[c], out=part)
-            part *= slopes[c]
-            xp.subtract(h[n, c], part, out=part)
-            part -= levels[c]
-            part *= scales[c]
 
     def composed(
         self, x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, var: Tensor | None
@@ -155,9 +125,78 @@ class BatchNorm(Function):
         return y if bias is None else y + bias.reshape(shape)
 
 
-def by_channel(x: Any) -> Any:
-    """(N, C, d1, ...) as (N, C, L)."""
+def by_channel(x: Any, like: Any = None) -> Any:
+    """(N, C, d1, ...) as (N, C, L); or as rows (N L, C) if the compiled passes take it, or take what it is like."""
+    if fast.normalization.takes(x if like is None else like):
+        return fast.normalization.as_rows(x)
     return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+
+
+def as_images(y: Any, shape: tuple[int, ...]) -> Any:
+    """The same back again."""
+    return fast.normalization.with_channels(y, shape) if y.ndim == 2 else y.reshape(shape)
+
+
+def moments(z: Any, k: Any) -> tuple[Any, Any]:
+    """The sums of z - k and of (z - k)^2 for each channel, in float64."""
+    xp = namespace(z)
+    total, squares = (xp.zeros(z.shape[1], float64) for _ in range(2))
+    if z.ndim == 2:
+        fast.normalization.moments(z, k, total, squares)
+        return total, squares
+    middles = spread(k, z.shape[2])
+    for n, c in pieces(*z.shape):
+        part = z[n, c] - middles[c]
+        total[c] += sums(part)
+        squares[c] += products_of(part, part)
+    return total, squares
+
+
+def affine(z: Any, k: Any, scale: Any, shift: Any) -> Any:
+    """(z - k) scale + shift for each channel."""
+    y = namespace(z).empty(z.shape, z.dtype)
+    if z.ndim == 2:
+        fast.normalization.affine(z, k, scale, shift, y)
+        return y
+    middles, scales, shifts = (spread(v, z.shape[2]) for v in (k, scale, shift))
+    for n, c in pieces(*z.shape):
+        part = y[n, c]
+        namespace(z).subtract(z[n, c], middles[c], out=part)
+        part *= scales[c]
+        part += shifts[c]
+    return y
+
+
+def products(h: Any, z: Any, mean: Any) -> tuple[Any, Any]:
+    """The sums of h and of h (z - mean) for each channel, in float64."""
+    xp = namespace(z)
+    along_h, along_z = (xp.zeros(z.shape[1], float64) for _ in range(2))
+    if z.ndim == 2:
+        fast.normalization.products(h, z, mean, along_h, along_z)
+        return along_h, along_z
+    middles = spread(mean, z.shape[2])
+    for n, c in pieces(*z.shape):
+        along_h[c] += sums(h[n, c])
+        along_z[c] += products_of(z[n, c] - middles[c], h[n, c])
+    return along_h, along_z
+
+
+def without_mean_and_slope(h: Any, z: Any, mean: Any, level: Any, slope: Any, scale: Any) -> Any:
+    """(h - level - (z - mean) slope) scale for each channel."""
+    xp = namespace(z)
+    y = xp.empty(z.shape, z.dtype)
+    if z.ndim == 2:
+        fast.normalization.without_mean_and_slope(h, z, mean, level, slope, scale, y)
+        return y
+    middles, levels, slopes, scales = (spread(v, z.shape[2]) for v in (mean, level, slope, scale))
+    for n, c in pieces(*z.shape):
+        part = y[n, c]
+        xp.subtract(z[n, c], middles[c], out=part)
+        part *= slopes[c]
+        xp.subtract(h[n, c], part, out=part)
+        part -= levels[c]
+        part *= scales[c]
+    return y
 
 
 def spread(v: Any, length: int) -> Any:
@@ -173,7 +212,7 @@ def sums(x: Any) -> Any:
     return (x @ namespace(x).ones(x.shape[2], x.dtype)).sum(0, dtype=float64)
 
 
-def products(x: Any, y: Any) -> Any:
+def products_of(x: Any, y: Any) -> Any:
     """The sum of x y over each channel of (n, c, L)."""
     if x.shape[2] < SHORT:
         return namespace(x).einsum("ncl,ncl->c", x, y)
