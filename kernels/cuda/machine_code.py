@@ -40,7 +40,7 @@ class Loop:
         return self.count(name) / len(self.instructions)
 
     def __str__(self) -> str:
-        product = "FFMA" if self.count("FFMA") else "HMMA"
+        product = "HMMA" if self.count("HMMA") else "FFMA"
         return f"{self.count(product)} {product} of {len(self.instructions)}, {self.count('LDS.128')} LDS.128"
 
 
