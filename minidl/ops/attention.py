@@ -109,9 +109,13 @@ def causal_bias(query: Tensor, key: Tensor) -> Tensor:
 
 
 def blind_rows(bias: Tensor) -> Tensor | None:
-    """True for each row of B that is -inf throughout, (..., 1); None if there is no such row."""
+    """True for each row of B that is -inf throughout, (..., 1); None if it is known that there is no such row.
+
+    To know it on a GPU, the host would have to wait for the GPU's answer, which costs more than two masks that fill
+    nothing.
+    """
     blind = (bias.array == -math.inf).all(axis=-1, keepdims=True)
-    return Tensor(blind) if blind.any() else None
+    return None if type(blind) is np.ndarray and not blind.any() else Tensor(blind)
 
 
 # --- heads -------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             raise ValueError(f"embedding: padding_idx is {padding_idx}, but weight has {rows} rows")
         padding_idx %= rows
     index = input.array
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= rows):
+    if index.size and index.view(f"u{index.itemsize}").max() >= rows:  # without a sign, negative numbers are too large
         position = tuple(int(i) for i in namespace(index).argwhere((index < 0) | (index >= rows))[0])
         place = f"[{', '.join(map(str, position))}]" if position else ""
         raise IndexError(f"embedding: input{place} is {int(index[position])}, but weight has {rows} rows")

@@ -174,7 +174,9 @@ class MaxPool(Function):
                     part = largest(part, first + i, self.windows[i])
                 store(as_planes(y, dims), which, part, first)
             return y
-        with_nan = x.dtype.kind == "f" and x.size > 0 and bool(xp.isnan(x.max()))
+        with_nan = x.dtype.kind == "f" and x.size > 0
+        if type(x) is np.ndarray:  # to look whether there is one costs less than to reckon with it, but not on a GPU
+            with_nan = with_nan and bool(np.isnan(x.max()))
         size = math.prod(z.shape[1:])
         numbered = xp.arange(size, dtype=np.int32 if size < 2**31 else int64).reshape(z.shape[1:])
         places = xp.empty(shape, numbered.dtype)

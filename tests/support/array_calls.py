@@ -58,6 +58,7 @@ ON_THE_CPU_HERE = {
     ("ops/indexing.py", "np.zeros(0, np.int64)"): "an index given as an empty list",
     ("nn/normalization.py", "np.zeros((), int64)"): "a buffer, moved with its module",
     ("nn/utils.py", "np.zeros((), np.float32)"): "no gradients at all: no device either",
+    ("ops/pooling.py", "np.isnan(x.max())"): "after a test that the array is NumPy's",
     ("ops/resampling.py", "np.arange(new, dtype=np.float32)"): "places as numbers of the CPU",
     ("ops/resampling.py", "np.floor(np.arange(new, dtype=np.float32) * np.float32(step))"): "these places",
 }
