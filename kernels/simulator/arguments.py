@@ -118,9 +118,8 @@ def device_copies(kernel: str, arrays: list[np.ndarray]) -> tuple[list[Region], 
     groups: list[list[np.ndarray]] = []
     for array in arrays:
         touching = [group for group in groups if any(np.may_share_memory(array, other) for other in group)]
-        groups = [group for group in groups if group not in touching] + [
-            [array, *(other for group in touching for other in group)]
-        ]
+        groups = [group for group in groups if not any(group is other for other in touching)]
+        groups.append([array, *(other for group in touching for other in group)])
     regions, memories = [], {}
     for group in groups:
         sizes = {array.itemsize for array in group}

@@ -80,12 +80,13 @@ class Launch:
     def compiled(self, thread: Thread, arguments: list[Any]) -> Any:
         """The machine code of one thread, for arguments of these types."""
         dispatcher, signature = self.code.thread, tuple(map(typeof, (thread, *arguments)))
-        if signature not in dispatcher.overloads:
+        if signature not in self.code.sound:
             try:
                 dispatcher.compile(signature)
             except NumbaError as error:
                 raise TypeError(f"{self.name}: Numba cannot compile the kernel: {error}") from error
             check_precision(self.name, dispatcher.overloads[signature], self.code)
+            self.code.sound.add(signature)
         return dispatcher.overloads[signature].entry_point
 
 

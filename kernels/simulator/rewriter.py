@@ -62,6 +62,7 @@ class ThreadCode:
     sites: list[Site] = field(default_factory=lambda: [Site("", "", 0, "", "")])
     shared: list[SharedArray] = field(default_factory=list)
     devices: dict[FunctionType, Any] = field(default_factory=dict)
+    sound: set[Any] = field(default_factory=set)  # the types for which it was compiled and found to be in order
 
     def __post_init__(self) -> None:
         self.thread = Rewriter(self, self.function).compiled()
