@@ -11,7 +11,7 @@ import numpy as np
 from .. import arrays
 from ..compiler import cuda
 
-__all__ = ["Matrices", "address", "flat", "fold", "launches", "matrices", "overlap", "strides"]
+__all__ = ["Matrices", "address", "flat", "fold", "interface", "launches", "matrices", "overlap", "strides"]
 
 FLOAT = 4  # bytes
 INT32_LIMIT = 2**31
@@ -44,6 +44,8 @@ def matrices(array: Any, batch: tuple[int, ...], *, transpose: bool = False, by_
     The neighbours along a row (or along a column, unless ``by_rows``) must be neighbours in memory, and no axis may run
     backwards. ``transpose``: the matrices meant are the transposes of those in the array.
     """
+    if 0 in array.shape:
+        return Matrices(flat(array), False, 0, (0,) * len(batch))  # nothing is read
     if any(step % FLOAT or step < 0 for step in array.strides):
         return None
     *sizes, rows, columns = array.shape
@@ -113,7 +115,7 @@ def strides(array: Any) -> tuple[int, ...]:
 
 
 def interface(array: Any) -> dict[str, Any]:
-    """How the array describes its memory to other libraries."""
+    """How the array describes its memory to other libraries; its strides are None where it is C-contiguous."""
     return array.__cuda_array_interface__ if arrays.is_on_gpu(array) else array.__array_interface__
 
 

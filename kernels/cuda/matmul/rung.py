@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import arrays
 from ..kernel import Kernel
+from .layout import interface
 
 __all__ = ["Rung"]
 
@@ -52,5 +53,7 @@ class Rung:
             raise ValueError(f"{self.name}: a and b must be matrices {shapes}")
         if a.shape[1] != b.shape[0]:
             raise ValueError(f"{self.name}: a has {a.shape[1]} columns but b has {b.shape[0]} rows {shapes}")
+        if interface(a)["strides"] is not None or interface(b)["strides"] is not None:
+            raise ValueError(f"{self.name}: a and b must be C-contiguous {shapes}")
         if a.shape[1] % self.multiple or b.shape[1] % self.multiple:
             raise ValueError(f"{self.name}: the columns of a and of b must be multiples of {self.multiple} {shapes}")
