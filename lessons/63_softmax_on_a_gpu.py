@@ -65,9 +65,9 @@ assert np.allclose(softmax(scores), softmax(scores - 88))
 # whole row.
 #
 # Lesson 60 ended with shuffles, where a thread of a warp reads a register of another. There the sum arrived at thread
-# 0. If all are to have it, both of a pair must profit: in each step, thread t takes the number of the thread whose place
-# differs from t in *one bit*, first by 1, then by 2, 4, 8, 16 (in Python: ``t ^ d``), while that one takes the number
-# of t. Nobody idles, and nobody is left behind. It is called a **butterfly**, for what it looks like:
+# 0. If all are to have it, both of a pair must profit: in each step, thread t takes the number of the thread whose
+# place differs from t in *one bit*, first by 1, then by 2, 4, 8, 16 (in Python: ``t ^ d``), while that one takes the
+# number of t. Nobody idles, and nobody is left behind. It is called a **butterfly**, for what it looks like:
 
 fig, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
 numbers = np.array([3, 1, 4, 1, 5, 9, 2, 6])
