@@ -31,6 +31,7 @@ class Kernel:
         blocks_per_sm: how many blocks a multiprocessor must have room for at the same time; the compiler gives each
             thread no more registers than that leaves it.
         fastmath: approximate divisions and functions, and arithmetic that takes NaN and infinity for impossible.
+        name: what to call it, where one function is made into several kernels; else the function's name.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Kernel:
         types: str,
         blocks_per_sm: int = 1,
         fastmath: bool = False,
+        name: str = "",
     ) -> None:
         self.thread = thread
-        self.name = thread.__name__
+        self.name = name or thread.__name__
         self.__doc__ = thread.__doc__
         self.threads = (threads,) if isinstance(threads, int) else tuple(threads)
         self.types = types

@@ -85,21 +85,18 @@ def add_singly(sums, i, j, c, index, left, beta):
             sums[i, j + q] += beta * c[index + q]
 
 
-def make_write(wide: bool, f: Callable[[Any], Any]) -> Callable[..., None]:
-    """The function that writes f(sums[i, j : j + 4]) to C from ``index`` on, as many as are ``left`` in the row."""
+@device
+def write_wide(sums, i, j, c, index, left):
+    """C = sums[i, j : j + 4], for four elements of C from ``index`` on, if any are ``left`` in the row."""
+    if left > 0:
+        store4(c, index, sums[i, j], sums[i, j + 1], sums[i, j + 2], sums[i, j + 3])
 
-    @device
-    def write_wide(sums, i, j, c, index, left):
-        if left > 0:
-            store4(c, index, f(sums[i, j]), f(sums[i, j + 1]), f(sums[i, j + 2]), f(sums[i, j + 3]))
 
-    @device
-    def write_singly(sums, i, j, c, index, left):
-        for q in range(4):
-            if q < left:
-                c[index + q] = f(sums[i, j + q])
-
-    return write_wide if wide else write_singly
+@device
+def write_singly(sums, i, j, c, index, left):
+    for q in range(4):
+        if q < left:
+            c[index + q] = sums[i, j + q]
 
 
 def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
@@ -116,7 +113,8 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
     trip = at_once * stride
     fetch = fetch_wide if wide else fetch_singly
     add = add_wide if wide else add_singly
-    write = make_write(wide, ACTIVATIONS[activation])
+    write = write_wide if wide else write_singly
+    f = ACTIVATIONS[activation]
 
     @device
     def route(thread, runs_along_k, start, length, K, lead):
@@ -212,6 +210,9 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
                     if down < left_rows:
                         add(sums, i, j, c, to + down * lead_c + right, left_columns - right, beta)
         for i in range(8):
+            for j in range(8):
+                sums[i, j] = f(sums[i, j])
+        for i in range(8):
             for j in range(0, 8, 4):
                 down, right = i % 4 + i // 4 * half, j // 4 * half
                 if down < left_rows:
@@ -229,4 +230,5 @@ TYPES += ", int64" * 6 + ", float32" * 2
 @functools.cache
 def kernel(wide: bool, activation: str | None) -> Kernel:
     """The kernel for one way to reach memory and one activation; each is compiled when it is first launched."""
-    return Kernel(make(TILE, wide, activation), threads=256, types=TYPES, blocks_per_sm=2)
+    name = f"matmul_{'wide' if wide else 'any'}" + (f"_{activation}" if activation else "")
+    return Kernel(make(TILE, wide, activation), threads=256, types=TYPES, blocks_per_sm=2, name=name)
