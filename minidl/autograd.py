@@ -379,8 +379,8 @@ class Function:
                 continue
             if type(g_input) is not np.ndarray:
                 g_input = as_array(g_input)
-            fresh = g_input is not g and g_input.base is None  # neither g itself nor a view of something
-            sums.add(link, g_input, fresh and not (type(g) is list and any(g_input is part for part in g)))
+            fresh = not any(g_input is part for part in g) if type(g) is list else g_input is not g
+            sums.add(link, g_input, fresh and (g_input.base is None or is_whole(g_input, g)))
 
     def gradients(self, g: Any, create_graph: bool) -> tuple:
         """Check that nothing which is needed was changed, then run backward: one gradient an input."""
@@ -422,7 +422,7 @@ class Function:
                 array = self._input(self.ids.index(id(array)), array)
             elif hasattr(array, "dtype"):
                 constant = array.dtype.kind != "f"
-                if not constant and not self.saves_output:
+                if not constant and (self.composed is not None or not self.saves_output):
                     return self._through_composed(g)
                 array = as_array(array)
                 array = Tensor(array) if constant else Tensor(array, True, self, self.seen[-1][0])
@@ -492,6 +492,14 @@ class Output(Function):
     def hand_on(self, g: Any, sums: Sums, create_graph: bool) -> None:
         places = sums.of.setdefault(self.function, [None] * len(self.function.outputs))
         places[self.index] = g
+
+
+def is_whole(x: Array, g: Any) -> bool:
+    """Whether x is a whole new array in another form, such as its transpose, and no view of g: nobody else holds it."""
+    whole = x.base
+    if type(whole) is not np.ndarray or type(g) is not np.ndarray or whole is g or whole is g.base:
+        return False
+    return whole.size == x.size and whole.flags.owndata and x.flags.writeable
 
 
 class Alias(Function):

@@ -385,6 +385,30 @@ def test_gradients_keep_their_buffers_apart():
     assert g.array.tolist() == [1.0, 1.0]
 
 
+class Reshaped(Function):
+    """y = 2 x; its gradient is a view of an array made for it: all of that, or a part."""
+
+    def __init__(self, part):
+        self.part = part
+
+    def forward(self, x):
+        return 2 * x
+
+    def backward(self, g):
+        self.made = np.zeros((3, 2 + self.part), g.dtype)
+        self.made[:, :2] = 2 * g.T
+        return self.made[:, :2].T
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_whole_new_array_in_another_form_becomes_the_gradient_itself(part):
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    function = Reshaped(part)
+    function.apply(x).backward(Tensor(np.ones((2, 3))))
+    assert x.grad.tolist() == [[2.0] * 3] * 2
+    assert np.shares_memory(x.grad.array, function.made) is (part == 0)  # a part would keep the rest in memory
+
+
 def test_gradients_recorded_in_the_graph_are_apart_too():
     x, y, g = leaf(1, 2), leaf(3, 4), constant(1, 1)
     (x + y).backward(g, create_graph=True)
