@@ -7,7 +7,7 @@ that describes the array, the index.
 from __future__ import annotations
 
 import numpy as np
-from numba import cfunc, njit
+from numba import cfunc
 
 from .shadow import NO_FAULT, RECORDS, UNINITIALISED, note
 from .state import (
@@ -25,6 +25,7 @@ from .state import (
     THREAD,
     Memory,
     get,
+    inner,
     put,
 )
 
@@ -65,7 +66,7 @@ def described(data: np.ndarray, records: np.ndarray, first: int, number: int) ->
     return Memory(address_of(row), data.shape, data.size, data.ndim, data.dtype.type(0), ()), row
 
 
-@njit
+@inner
 def report(state, fault, site, array, other, axes, index):
     put(state, FAULT, fault)
     put(state, FAULT_SITE, site)
@@ -77,7 +78,7 @@ def report(state, fault, site, array, other, axes, index):
     return 0
 
 
-@njit
+@inner
 def log(state, site, array, address, size):
     """Keep the access, for counting: (thread, site, which of the thread's accesses there), address, bytes and array."""
     count = get(state, LOG_LENGTH)

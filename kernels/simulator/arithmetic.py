@@ -6,25 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 
 from .access import access
 from .memory import is_memory, whole
 from .shadow import ATOMIC
-from .state import FUSED, LOG, Stop, get, get_at, put, put_at
+from .state import FUSED, INNER, LOG, Stop, get, get_at, inner, put, put_at
 
 __all__ = ["ATOMICS", "compare_and_swap", "counted", "fma"]
 
 
 def atomic(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     """``cuda.atomic.NAME(array, index, value)``: array[index] = combine(array[index], value); gives the old number."""
-    combine = njit(combine)
+    combine = inner(combine)
 
     def operation(state, site, array, index, value):
         raise NotImplementedError
 
-    @overload(operation)
+    @overload(operation, jit_options=INNER)
     def operation_by_type(state, site, array, index, value):
         if not is_memory(array):
             return None
@@ -58,7 +58,7 @@ ATOMICS = {
 }
 
 
-@njit
+@inner
 def compare_and_swap(state, site, array, index, expected, value):
     return ATOMIC_CAS(state, site, array, index, (expected, value))
 
@@ -66,7 +66,7 @@ def compare_and_swap(state, site, array, index, expected, value):
 ATOMIC_CAS = ATOMICS.pop("cas")
 
 
-@njit
+@inner
 def fma(state, site, a, b, c):
     """``cuda.fma``: a * b + c, rounded once."""
     return fused(a, b, c)
@@ -88,7 +88,7 @@ def counted(state: Any, site: Any, value: Any) -> Any:
     """A sum with a product in it: counted if it is one of floats."""
 
 
-@overload(counted)
+@overload(counted, jit_options=INNER)
 def counted_by_type(state, site, value):
     if not isinstance(value, types.Float):
         return lambda state, site, value: value

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import float32, float64, int64, njit, types
+from numba import float32, float64, int64, types
 from numba.extending import overload
 
 from .faults import DivergentBarrier
-from .state import THREAD, get, get_at, meet, put, put_at, row_of
+from .state import INNER, THREAD, get, get_at, inner, meet, put, put_at, row_of
 
 __all__ = [
     *("DONE", "MASK", "NAMES", "SYNCTHREADS", "SYNCWARP", "WARP_RESULTS"),
@@ -23,7 +23,7 @@ __all__ = [
     *("shfl_down_sync", "shfl_sync", "shfl_up_sync", "shfl_xor_sync"),
 ]
 
-DONE, SYNCTHREADS, SYNCWARP, SHUFFLE, VOTE, MMA = range(6)
+DONE, SYNCTHREADS, SYNCWARP, SHUFFLE, VOTE, MMA = map(np.int64, range(6))
 NAMES = ["end", "syncthreads", "syncwarp", "shuffle", "vote", "mma"]
 
 MASK, OPERAND, VALUE, RESULT = range(4)  # cells of a thread's row
@@ -31,7 +31,7 @@ PIECES = 4  # the first of an mma's operands, and of its result
 FULL = 0xFFFFFFFF
 
 
-@njit
+@inner
 def syncthreads(state, site):
     meet(SYNCTHREADS, site)
 
@@ -40,7 +40,7 @@ def syncwarp(state: Any, site: Any, mask: Any = FULL) -> None:
     """``cuda.syncwarp``: the accesses of the warp's lanes before it come before those after it."""
 
 
-@overload(syncwarp)
+@overload(syncwarp, jit_options=INNER)
 def syncwarp_masked(state, site, mask=FULL):
     def wait(state, site, mask=FULL):
         put(row_of(state), MASK, mask)
@@ -49,7 +49,7 @@ def syncwarp_masked(state, site, mask=FULL):
     return wait
 
 
-@njit
+@inner
 def lane(state):
     """Which thread of its warp this one is."""
     return get(state, THREAD) & 31
@@ -62,7 +62,7 @@ def exchange(state: Any, site: Any, mask: Any, value: Any, source: Any) -> Any:
     """The value that lane ``source`` of the warp brings."""
 
 
-@overload(exchange)
+@overload(exchange, jit_options=INNER)
 def exchange_by_type(state, site, mask, value, source):
     cell = float64(0) if isinstance(value, types.Float) else int64(0)
 
@@ -81,29 +81,29 @@ def same(pattern: Any, value: Any) -> Any:
     """The value in the type of the pattern."""
 
 
-@overload(same)
+@overload(same, jit_options=INNER)
 def same_type(pattern, value):
     to = pattern
     return lambda pattern, value: to(value)
 
 
-@njit
+@inner
 def shfl_sync(state, site, mask, value, source):
     return exchange(state, site, mask, value, source & 31)
 
 
-@njit
+@inner
 def shfl_xor_sync(state, site, mask, value, lanes):
     return exchange(state, site, mask, value, lane(state) ^ lanes)
 
 
-@njit
+@inner
 def shfl_up_sync(state, site, mask, value, delta):
     own = lane(state)
     return exchange(state, site, mask, value, own - delta if own >= delta else own)
 
 
-@njit
+@inner
 def shfl_down_sync(state, site, mask, value, delta):
     own = lane(state)
     return exchange(state, site, mask, value, own + delta if own + delta < 32 else own)
@@ -121,7 +121,7 @@ def shuffle(lanes: np.ndarray, rows: np.ndarray) -> None:
 # --- votes: one bit of every lane ----------------------------------------------------------------------------------
 
 
-@njit
+@inner
 def ballot_sync(state, site, mask, predicate):
     row = row_of(state)
     put(row, MASK, mask)
@@ -130,12 +130,12 @@ def ballot_sync(state, site, mask, predicate):
     return np.uint32(get(row, RESULT))
 
 
-@njit
+@inner
 def any_sync(state, site, mask, predicate):
     return ballot_sync(state, site, mask, predicate) != 0
 
 
-@njit
+@inner
 def all_sync(state, site, mask, predicate):
     return ballot_sync(state, site, mask, not predicate) == 0
 
@@ -147,7 +147,7 @@ def vote(lanes: np.ndarray, rows: np.ndarray) -> None:
 # --- tensor cores --------------------------------------------------------------------------------------------------
 
 
-@njit
+@inner
 def mma_tf32(state, site, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
     row = row_of(state)
     put(row, MASK, FULL)
@@ -158,7 +158,7 @@ def mma_tf32(state, site, a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
     return piece(d), piece(d + 8), piece(d + 16), piece(d + 24)
 
 
-@njit
+@inner
 def piece(address):
     return float32(get_at(address, float64(0)))
 

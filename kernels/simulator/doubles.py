@@ -9,6 +9,7 @@ from numba.core import ir
 
 from .faults import DoublePrecision
 from .rewriter import ThreadCode
+from .source import line_of
 
 __all__ = ["check_precision"]
 
@@ -31,5 +32,6 @@ def check_precision(kernel: str, compiled: Any, code: ThreadCode) -> None:
                 operands = [annotation.typemap[expression.lhs.name], annotation.typemap[expression.rhs.name]]
                 given = [types.unliteral(operand) for operand in operands]
                 if signature.return_type == types.float64 and set(given) != {types.float64}:
-                    place = f"{kernel}, line {expression.loc.line}: {code.text(expression.loc.line)}"
-                    raise DoublePrecision(f"{place}: arithmetic of {given[0]} and {given[1]} gives float64")
+                    line = expression.loc.line
+                    text = f"line {line}: {line_of(annotation.func_id.filename, line)}"
+                    raise DoublePrecision(f"{kernel}, {text}: arithmetic of {given[0]} and {given[1]} gives float64")

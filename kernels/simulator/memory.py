@@ -20,7 +20,7 @@ from numba.np.numpy_support import from_dtype
 
 from .access import OUT_OF_BOUNDS, access, access4, blame
 from .shadow import READ, UNINITIALISED, WRITE
-from .state import Memory, Stop, bits_of, get_at, put_at
+from .state import INNER, Memory, Stop, bits_of, get_at, put_at
 
 __all__ = ["is_memory", "length", "load", "load4", "local_array", "is_poison", "poison", "store", "store4", "whole"]
 
@@ -53,7 +53,7 @@ def whole(index: Any) -> Any:
     """The index as four int64, with zeros for axes that are not there."""
 
 
-@overload(whole)
+@overload(whole, jit_options=INNER)
 def whole_numbers(index):
     return {
         1: lambda index: (int64(index[0]), 0, 0, 0),
@@ -67,7 +67,7 @@ def length(array: Any) -> int:
     """``len(array)`` in a kernel."""
 
 
-@overload(length)
+@overload(length, jit_options=INNER)
 def length_by_type(array):
     if is_memory(array):
         return lambda array: array.shape[0]
@@ -85,7 +85,7 @@ def store(state: Any, site: Any, array: Any, index: Any, value: Any) -> None:
     """``array[index] = value`` in a kernel."""
 
 
-@overload(load)
+@overload(load, jit_options=INNER)
 def load_by_type(state, site, array, index):
     if len(index) == 1 and isinstance(index[0], types.BaseTuple):  # an index that was a tuple in a variable
         return lambda state, site, array, index: load(state, site, array, index[0])
@@ -98,7 +98,7 @@ def load_by_type(state, site, array, index):
     return None
 
 
-@overload(store)
+@overload(store, jit_options=INNER)
 def store_by_type(state, site, array, index, value):
     if len(index) == 1 and isinstance(index[0], types.BaseTuple):
         return lambda state, site, array, index, value: store(state, site, array, index[0], value)
@@ -195,7 +195,7 @@ def holds_poison(value: Any) -> Any:
     """Whether the number is the one that stands for "not written"."""
 
 
-@overload(holds_poison)
+@overload(holds_poison, jit_options=INNER)
 def holds_poison_by_type(value):
     if value == types.float32:
         return lambda value: bits_of(value) == POISON
@@ -220,7 +220,7 @@ def is_whole_float32(array: Any) -> bool:
     return is_memory(array) and array[zero] == types.float32 and len(array[first]) == 0
 
 
-@overload(load4)
+@overload(load4, jit_options=INNER)
 def load4_by_type(state, site, array, index):
     def load(state, site, array, index):
         address = access4(state, site, array.row, READ, index)
@@ -232,7 +232,7 @@ def load4_by_type(state, site, array, index):
     return load if is_whole_float32(array) else None
 
 
-@overload(store4)
+@overload(store4, jit_options=INNER)
 def store4_by_type(state, site, array, index, x, y, z, w):
     def store(state, site, array, index, x, y, z, w):
         address = access4(state, site, array.row, WRITE, index)

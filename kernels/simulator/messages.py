@@ -8,7 +8,7 @@ from .access import LOCAL, MISALIGNED, OUT_OF_BOUNDS
 from .collectives import DONE, NAMES
 from .faults import KernelFault, Misaligned, OutOfBounds, Race, Uninitialised
 from .phases import Phases
-from .shadow import RACE, UNINITIALISED, others_of, phase_of, site_of, thread_of
+from .shadow import RACE, UNINITIALISED, read_record
 from .source import Site
 from .state import FAULT, FAULT_ARRAY, FAULT_SITE, INDEX, INDEX_LENGTH, OTHER, THREAD
 
@@ -53,9 +53,10 @@ class Messages:
 
     def other(self, record: int, phases: Phases, block: tuple[int, ...]) -> str:
         """Who made the access that a record speaks of."""
-        its_block = phases.block_of(phase_of(record))
-        who = self.thread(thread_of(record)) + ("" if its_block == block else f" of block {its_block}")
-        return f"{who}{others_of(record)} at {self.line(site_of(record))}"
+        phase, site, thread, others = read_record(record)
+        its_block = phases.block_of(phase)
+        who = self.thread(thread) + ("" if its_block == block else f" of block {its_block}")
+        return f"{who}{others} at {self.line(site)}"
 
     def diverged(self, what: str, places: dict[tuple[int, int], list[int]], block: tuple[int, ...]) -> str:
         """Who waits where, of threads that should have met."""

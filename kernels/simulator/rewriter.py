@@ -14,7 +14,6 @@ A *site* is the number of a place in the source: with it, a fault finds its line
 from __future__ import annotations
 
 import ast
-import linecache
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -28,6 +27,7 @@ from kernels.cuda import vector
 from . import arithmetic, collectives, memory
 from .shared import SharedArray
 from .source import Site, Source, dotted, plain_function
+from .state import INNER
 
 __all__ = ["ThreadCode"]
 
@@ -65,11 +65,7 @@ class ThreadCode:
     sound: set[Any] = field(default_factory=set)  # the types for which it was compiled and found to be in order
 
     def __post_init__(self) -> None:
-        self.thread = Rewriter(self, self.function).compiled()
-
-    def text(self, line: int) -> str:
-        """A line of the kernel's file."""
-        return linecache.getline(self.function.__code__.co_filename, line).strip()
+        self.thread = njit(no_cfunc_wrapper=True, **OPTIONS)(Rewriter(self, self.function).rewritten())
 
 
 class Rewriter(ast.NodeTransformer):
@@ -83,7 +79,7 @@ class Rewriter(ast.NodeTransformer):
         self.new_names = 0
         self.assigning = ""  # the variable whose value is being rewritten
 
-    def compiled(self) -> Any:
+    def rewritten(self) -> FunctionType:
         arguments = self.source.tree.args
         if arguments.defaults or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
             raise self.error(self.source.tree, "kernels and device functions take plain arguments without defaults")
@@ -91,7 +87,7 @@ class Rewriter(ast.NodeTransformer):
         tree.body = [statement for old in tree.body for statement in self.statements(old)]
         arguments.args.insert(0, ast.arg("_thread"))
         self.source.values |= self.helpers
-        return njit(**OPTIONS)(self.source.function())
+        return self.source.function()
 
     def statements(self, old: ast.stmt) -> list[ast.stmt]:
         new = self.visit(old)
@@ -103,10 +99,11 @@ class Rewriter(ast.NodeTransformer):
         where = f"line {node.lineno}: {self.source.line(node.lineno)}"
         return kind(f"simulator: {self.source.name}, {where}: {reason}")
 
-    def site(self, node: ast.AST, action: str) -> ast.Constant:
+    def site(self, node: ast.AST, action: str) -> ast.expr:
+        """A new site, as an expression that is no constant: what is called with it is not compiled for each anew."""
         text = self.source.line(node.lineno)
         self.code.sites.append(Site(self.source.name, self.source.file, node.lineno, text, action))
-        return ast.Constant(len(self.code.sites) - 1)
+        return ast.parse(f"_int64({len(self.code.sites) - 1})", mode="eval").body
 
     def name(self, helper: Any) -> ast.Name:
         """A name for a function that the source does not know."""
@@ -174,7 +171,8 @@ class Rewriter(ast.NodeTransformer):
 
     def device_call(self, node: ast.Call, function: FunctionType) -> ast.expr:
         if function not in self.code.devices:
-            self.code.devices[function] = Rewriter(self.code, function).compiled()
+            rewritten = Rewriter(self.code, function).rewritten()
+            self.code.devices[function] = njit(**INNER, **OPTIONS)(rewritten)
         node = self.generic_visit(node)
         node.func = self.name(self.code.devices[function])
         node.args.insert(0, ast.Name("_thread", ast.Load()))

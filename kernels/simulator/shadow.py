@@ -17,13 +17,11 @@ phase, in other warps since the barrier, in other blocks.
 
 from __future__ import annotations
 
-from numba import njit
-
-from .state import FIRST_OF_BARRIER, FIRST_OF_BLOCK, PHASE, THREAD, get, put
+from .state import FIRST_OF_BARRIER, FIRST_OF_BLOCK, PHASE, THREAD, get, inner, put
 
 __all__ = [
     *("ATOMIC", "NO_FAULT", "RACE", "READ", "RECORDS", "UNINITIALISED", "UNWRITTEN", "WRITE"),
-    *("note", "others_of", "phase_of", "site_of", "thread_of"),
+    *("note", "read_record"),
 ]
 
 WRITE, READ, ATOMIC = 0, 1, 2  # kinds of access, and places of their records
@@ -36,29 +34,23 @@ LANES, WARPS, BLOCKS = 1, 2, 4  # flags: who else, beside the thread that the re
 THREAD_FIELD, SITE_FIELD, PHASE_FIELD = 3, 13, 29  # positions
 
 
-@njit
+@inner
 def phase_of(record):
     return record >> PHASE_FIELD
 
 
-@njit
-def site_of(record):
-    return (record >> SITE_FIELD) & 0xFFFF
-
-
-@njit
+@inner
 def thread_of(record):
     return (record >> THREAD_FIELD) & 0x3FF
 
 
-def others_of(record: int) -> str:
-    """Who else, in words."""
-    if record & BLOCKS:
-        return " and other blocks"
-    return " and others" if record & (LANES | WARPS) else ""
+def read_record(record: int) -> tuple[int, int, int, str]:
+    """(phase, site, thread, who else in words), for Python."""
+    others = " and other blocks" if record & BLOCKS else " and others" if record & (LANES | WARPS) else ""
+    return record >> PHASE_FIELD, record >> SITE_FIELD & 0xFFFF, record >> THREAD_FIELD & 0x3FF, others
 
 
-@njit
+@inner
 def conflict(state, record):
     """Whether an access now is unordered with the one recorded (and another thread made that)."""
     if record <= 0:
@@ -74,7 +66,7 @@ def conflict(state, record):
     return phase == get(state, PHASE) and (record & LANES != 0 or other != thread)
 
 
-@njit
+@inner
 def updated(state, record, site):
     """The record after an access now."""
     flags, thread, now = 0, get(state, THREAD), get(state, PHASE)
@@ -90,7 +82,7 @@ def updated(state, record, site):
     return now << PHASE_FIELD | site << SITE_FIELD | thread << THREAD_FIELD | flags
 
 
-@njit
+@inner
 def note(state, site, records, access):
     """Check an access to a number against its records and keep it there: (fault, record of the other access).
 

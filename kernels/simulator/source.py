@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-__all__ = ["Site", "Source", "barriers", "dotted", "plain_function", "without_barrier"]
+__all__ = ["Site", "Source", "barriers", "dotted", "line_of", "plain_function", "without_barrier"]
 
 
 def plain_function(function: Any) -> FunctionType | None:
@@ -31,6 +31,11 @@ def dotted(node: ast.AST) -> str:
         owner = dotted(node.value)
         return f"{owner}.{node.attr}" if owner else ""
     return ""
+
+
+def line_of(file: str, number: int) -> str:
+    """One line of a file, without its indentation."""
+    return linecache.getline(file, number).strip()
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,7 @@ class Source:
             self.values[name] = cell.cell_contents
 
     def line(self, number: int) -> str:
-        """One line of the file, without its indentation."""
-        return linecache.getline(self.file, number).strip()
+        return line_of(self.file, number)
 
     def function(self) -> FunctionType:
         """The tree as a function again."""

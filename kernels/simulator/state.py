@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     *("FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "FUSED", "INDEX", "INDEX_LENGTH"),
-    *("LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
+    *("INNER", "LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
     *(
         "Memory",
         "Stop",
@@ -33,6 +33,9 @@ __all__ = [
         "row_of",
     ),
 ]
+
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # options of functions that compiled code alone calls
+inner = njit(**INNER)
 
 THREAD, PHASE, FIRST_OF_BARRIER, FIRST_OF_BLOCK = range(4)  # who runs, and when: see shadow
 FAULT, FAULT_SITE, FAULT_ARRAY, OTHER, INDEX_LENGTH, INDEX = range(4, 10)  # what a thread reports at a fault
@@ -105,18 +108,32 @@ def put_at(typingctx, address, like, value):
     return types.void(int64, like, like), build
 
 
-@njit
-def get(address, field):
+@intrinsic
+def get(typingctx, address, field):
     """Field of a row of int64."""
-    return get_at(address + 8 * field, int64(0))
+
+    def build(context, builder, signature, arguments):
+        return builder.load(field_pointer(builder, *arguments))
+
+    return int64(int64, int64), build
 
 
-@njit
-def put(address, field, value):
-    put_at(address + 8 * field, int64(0), int64(value))
+@intrinsic
+def put(typingctx, address, field, value):
+    """Set a field of a row of int64."""
+
+    def build(context, builder, signature, arguments):
+        builder.store(arguments[2], field_pointer(builder, *arguments[:2]))
+        return context.get_dummy_value()
+
+    return types.void(int64, int64, int64), build
 
 
-@njit
+def field_pointer(builder, address, field):
+    return builder.gep(builder.inttoptr(address, ir.IntType(64).as_pointer()), [field])
+
+
+@inner
 def row_of(state):
     """Address of the running thread's row for exchanges."""
     return get(state, ROWS) + get(state, THREAD) * (8 * ROW_CELLS)
@@ -149,7 +166,7 @@ def park(kind: int, site: int) -> int:
     return parking.wait(kind, site)
 
 
-@njit
+@inner
 def meet(kind, site):
     """Wait until the others of the block, or of the warp, are here too."""
     if park(kind, site) == 0:
