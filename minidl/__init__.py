@@ -226,7 +226,7 @@ from .random import Generator, default_generator, get_rng_state, initial_seed, m
 from .testing import gradcheck, gradgradcheck  # noqa: E402
 from .threads import get_num_threads, set_num_threads  # noqa: E402
 
-from . import autograd, cuda, data, metrics, models, nn, optim, utils  # noqa: E402
+from . import autograd, backends, cuda, data, metrics, models, nn, optim, utils  # noqa: E402
 
 __version__ = "0.1.0"
 

@@ -81,6 +81,8 @@ class Backend:
     from_numpy: Callable[[np.ndarray, int], Array]
     to_numpy: Callable[[Array], np.ndarray]
     index_of: Callable[[Array], int] = lambda array: 0
+    lend: Callable[[Array], Any] | None = None  # the array as the kernels for GPUs take it, and their result back
+    take_back: Callable[[Any], Array] = lambda result: result
 
 
 NUMPY = Backend("cpu", np, np.ndarray, lambda array, index: array, lambda array: array)
@@ -120,7 +122,10 @@ def load(device_type: str) -> Backend:
         with cupy.cuda.Device(index):
             return cupy.asarray(array)
 
-    register(Backend("cuda", cupy, cupy.ndarray, from_numpy, cupy.asnumpy, lambda array: array.device.id))
+    def index_of(array: Array) -> int:
+        return array.device.id
+
+    register(Backend("cuda", cupy, cupy.ndarray, from_numpy, cupy.asnumpy, index_of, lambda array: array))
     return load("cuda")
 
 

@@ -1,6 +1,7 @@
 """Attention: every query compares itself with all keys, and averages their values by how well they match.
 
-It is made of small operations, so that its gradients of every order come from theirs.
+It is made of small operations, so that its gradients of every order come from theirs. On a GPU two kernels take their
+place, which never hold the scores of all pairs at once; they have the small operations as their twin.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd import Tensor
-from ..backend import float32, namespace
+from .. import fast
+from ..autograd import Function, Tensor
+from ..backend import Array, check_one_device, float32, namespace
 from . import check
 from .arithmetic import to_dtype
 from .dropout import dropout
@@ -27,6 +29,55 @@ def attention_weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: fl
     """P = softmax(scale Q K^T + B), each row a distribution over the keys; NaN in a row where B is -inf throughout."""
     scores = (query * scale) @ key.mT
     return softmax(scores if bias is None else scores + bias, -1)
+
+
+class FusedAttention(Function):
+    """Y = softmax(scale Q K^T + B) V in one kernel, and dL/dQ, dL/dK, dL/dV in others (Dao et al. 2022).
+
+    Kept for the way back are Y and L_i = log sum_j exp s_ij alone. From them p_ij = exp(s_ij - L_i) is computed anew
+    tile by tile, and rowsum(P * dL/dP)_i = sum_j p_ij g_i v_j = g_i y_i. The rest is ``scaled_dot_product_attention``.
+
+    Shapes: as there, with the dimensions before the last two alike; only heads of K and V may be fewer.
+    """
+
+    saves_output = True
+
+    def __init__(self, mask: Array | None, causal: bool, scale: float) -> None:
+        self.mask, self.causal, self.scale = mask, causal, scale
+
+    def forward(self, q: Array, k: Array, v: Array) -> Array:
+        y, sums = fast.attention(*map(four, (q, k, v)), self.mask, self.causal, self.scale)
+        y = y.reshape((*q.shape[:-1], v.shape[-1]))
+        self.saved = q, k, v, y, sums
+        return y
+
+    def backward(self, g: Array) -> tuple:
+        *inputs, y, sums = self.saved
+        saved = (*map(four, inputs), four(y), sums)
+        found = fast.attention_backward(four(g), saved, self.mask, self.causal, self.scale)
+        return tuple(gradient.reshape(x.shape) for gradient, x in zip(found, inputs, strict=True))
+
+    def composed(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        if k.shape[:-2] != q.shape[:-2]:
+            k, v = shared_heads(k, q), shared_heads(v, q)
+        return unfused(q, k, v, None if self.mask is None else Tensor(self.mask), 0.0, self.causal, self.scale)
+
+
+def four(x: Array) -> Array:
+    """(..., length, width) as (batch, heads, length, width)."""
+    batch = x.shape[:-3]
+    return x.reshape((math.prod(batch), *((1,) * (3 - x.ndim)), *x.shape[len(batch) :]))
+
+
+def can_fuse(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
+    """Whether the kernels for GPUs take these tensors: one batch for all of them, and a mask without gradient."""
+    if type(query.array) is np.ndarray or not fast.attends(query.array, key.array, value.array):
+        return False
+    if key.shape[:-2] != value.shape[:-2] or query.ndim != key.ndim or query.shape[:-3] != key.shape[:-3]:
+        return False
+    if query.ndim > 2 and (not key.shape[-3] or query.shape[-3] % key.shape[-3]):
+        return False
+    return not isinstance(mask, Tensor) or (query.ndim <= 4 and not mask.requires_grad and mask.dtype.kind in "bf")
 
 
 def scaled_dot_product_attention(
@@ -73,21 +124,39 @@ def scaled_dot_product_attention(
     if not 0 <= dropout_p <= 1:
         raise error(f"dropout_p is a probability and must lie between 0 and 1, not {dropout_p}")
     if enable_gqa:
-        key, value = shared_heads("key", key, query), shared_heads("value", value, query)
-    check_stacks(query, key, value)
+        check_groups("key", key, query)
+        check_groups("value", value, query)
+    else:
+        check_stacks(query, key, value)
     if is_causal and attn_mask is not None:
         raise error("attn_mask must be left out where is_causal=True, which is a mask itself")
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if not dropout_p and can_fuse(query, key, value, attn_mask):
+        if attn_mask is not None:
+            check_mask(attn_mask, query, key, query.shape[:-2])
+            check_one_device("scaled_dot_product_attention", [query.array, attn_mask.array])
+        mask = None if attn_mask is None else attn_mask.array
+        return FusedAttention(mask, is_causal, scale).apply(query, key, value)
+    if enable_gqa:
+        key, value = shared_heads(key, query), shared_heads(value, query)
+        check_stacks(query, key, value)
+    return unfused(query, key, value, attn_mask, dropout_p, is_causal, scale)
+
+
+def unfused(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, is_causal: bool, scale: float
+) -> Tensor:
+    """Attention in small operations."""
     bias = blind = None
     if is_causal:
         bias = causal_bias(query, key)
-    elif attn_mask is not None:
-        check_mask(attn_mask, query, key)
-        bias = bias_from(~attn_mask if attn_mask.dtype.kind == "b" else attn_mask, query.dtype)
+    elif mask is not None:
+        check_mask(mask, query, key, np.broadcast_shapes(query.shape[:-2], key.shape[:-2]))
+        bias = bias_from(~mask if mask.dtype.kind == "b" else mask, query.dtype)
         blind = blind_rows(bias)
         if blind is not None:  # such rows have no softmax: they are computed as if nothing were hidden, then emptied
             bias = masked_fill(bias, blind, 0.0)
-    weights = attention_weights(query, key, bias, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-    result = dropout(weights, dropout_p) @ value
+    result = dropout(attention_weights(query, key, bias, scale), dropout_p) @ value
     return result if blind is None else masked_fill(result, blind, 0.0)
 
 
@@ -121,16 +190,9 @@ def blind_rows(bias: Tensor) -> Tensor | None:
 # --- heads -------------------------------------------------------------------------------------------------------
 
 
-def shared_heads(name: str, x: Tensor, query: Tensor) -> Tensor:
+def shared_heads(x: Tensor, query: Tensor) -> Tensor:
     """Each head of x repeated for all the query heads that share it: (..., H, n, d) to (..., H_query, n, d)."""
-    if query.ndim < 3 or x.ndim < 3:
-        raise error(f"enable_gqa needs heads, so 3 dimensions or more (query {query.shape}, {name} {x.shape})")
     *batch, heads, length, width = x.shape
-    if not heads or query.shape[-3] % heads:
-        raise error(
-            f"{name} has {heads} heads, which do not divide the {query.shape[-3]} of query (query {query.shape}, "
-            f"{name} {x.shape})"
-        )
     group = query.shape[-3] // heads
     repeated = broadcast_to(x.unsqueeze(-3), (*batch, heads, group, length, width))
     return repeated.reshape(*batch, heads * group, length, width)
@@ -164,6 +226,18 @@ def check_operands(query: Any, key: Any, value: Any) -> None:
         raise error(f"the sequence of keys is empty, so there is nothing to attend to (key {key.shape})")
 
 
+def check_groups(name: str, x: Tensor, query: Tensor) -> None:
+    """The heads of the query can be shared out among those of x."""
+    if query.ndim < 3 or x.ndim < 3:
+        raise error(f"enable_gqa needs heads, so 3 dimensions or more (query {query.shape}, {name} {x.shape})")
+    heads = x.shape[-3]
+    if not heads or query.shape[-3] % heads:
+        raise error(
+            f"{name} has {heads} heads, which do not divide the {query.shape[-3]} of query (query {query.shape}, "
+            f"{name} {x.shape})"
+        )
+
+
 def check_stacks(query: Tensor, key: Tensor, value: Tensor) -> None:
     """The dimensions before the last two broadcast."""
     for name, x in (("key", key), ("value", value)):
@@ -182,11 +256,10 @@ def check_stacks(query: Tensor, key: Tensor, value: Tensor) -> None:
         ) from None
 
 
-def check_mask(mask: Any, query: Tensor, key: Tensor) -> None:
-    """The mask has a fitting dtype and broadcasts to the scores."""
+def check_mask(mask: Any, query: Tensor, key: Tensor, batch: tuple[int, ...]) -> None:
+    """The mask has a fitting dtype and broadcasts to the scores, of which there is a matrix for each of the batch."""
     dtype = check.tensor("scaled_dot_product_attention", mask, "attn_mask").dtype
     mask_dtype("scaled_dot_product_attention", "attn_mask", dtype, query.dtype)
-    batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
     scores = (*batch, query.shape[-2], key.shape[-2])
     padded = (1,) * (len(scores) - mask.ndim) + mask.shape
     if len(padded) > len(scores) or any(m not in (1, n) for m, n in zip(padded, scores, strict=True)):

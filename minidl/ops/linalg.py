@@ -26,8 +26,11 @@ def product(x: Any, y: Any) -> Any:
     """x @ y for arrays; a column times a row goes through ``dot``.
 
     For that one shape NumPy's @ does not call BLAS and takes five times as long as ``dot``. It is the gradient of a
-    weight matrix when one sample is trained at a time.
+    weight matrix when one sample is trained at a time. Arrays of a GPU may go to this project's kernels.
     """
+    if type(x) is not np.ndarray:
+        z = fast.product(x, y)
+        return x @ y if z is None else z
     if x.ndim == y.ndim == 2 and x.shape[1] == 1:
         return x.dot(y)
     return x @ y
