@@ -19,7 +19,7 @@ if getattr(kernels, "OWNER", None) != "minidl":
         "uninstall it, or put minidl's folder in front of it on sys.path"
     )
 
-from kernels.cpu import convolution, depthwise, normalization, pooling
+from kernels.cpu import convolution, depthwise, normalization, pooling, row_normalization
 from kernels.cpu.activation import gated
 from kernels.cpu.matmul import linear
 from kernels.cpu.memory import keep_freed_memory
@@ -40,6 +40,7 @@ __all__ = [
     "pooling",
     "product",
     "rmsprop",
+    "row_normalization",
     "sgd",
 ]
 

@@ -146,10 +146,14 @@ def side_by_side(arrays: tuple[Any, ...]) -> list[np.ndarray] | None:
 
 
 class Kernel:
-    """A function of arrays of one signature, made from a plain Python function. Runs in the thread that calls it."""
+    """A function of arrays of one signature, made from a plain Python function. Runs in the thread that calls it.
 
-    def __init__(self, signature: str, function: Callable[..., None]) -> None:
+    With ``any_order`` sums may be taken in another order than the source's, which lets them fill vectors.
+    """
+
+    def __init__(self, signature: str, any_order: bool, function: Callable[..., None]) -> None:
         self.signature, self.function = signature, function
+        self.freedom = {"reassoc"} if any_order else False
         self.__doc__ = function.__doc__
 
     def __call__(self, *given: Any) -> bool:
@@ -168,12 +172,13 @@ class Kernel:
         def compile(cache: bool) -> Callable[..., None]:
             import numba
 
+            options = {"cache": cache, "error_model": "numpy", "nogil": True, "fastmath": self.freedom}
             with announced(f"kernels: compiling {self.function.__name__} for this machine, once"):
-                return numba.njit(self.signature, cache=cache, error_model="numpy", nogil=True)(self.function)
+                return numba.njit(self.signature, **options)(self.function)
 
         return first_that_works(compile)
 
 
-def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
+def kernel(signature: str, any_order: bool = False) -> Callable[[Callable[..., None]], Kernel]:
     """Make a ``Kernel`` of the function below; a decorator. The signature is Numba's: "void(f4[:, ::1], f8[::1])"."""
-    return functools.partial(Kernel, signature)
+    return functools.partial(Kernel, signature, any_order)

@@ -41,7 +41,8 @@ BYTES, BYTES_ELSEWHERE, ROWS = 2**20, 2**28, 256
 
 def forward(x: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
     """y[n, o, i] = b[o] + sum over c, k of w[o, c, k] x[n, c, place(i, k)]; b may be None."""
-    if groups == 1 and (y := fast.convolution.forward(x, w, b, at)) is not None:
+    kernels = compiled(groups, w.shape[0], w.shape[1])
+    if kernels is not None and (y := kernels.forward(x, w, b, at)) is not None:
         return y
     xp = namespace(x)
     images, outputs = x.shape[0], w.shape[0]
@@ -64,7 +65,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
     around p, read backwards: a convolution of g with the kernel turned round and its channels exchanged, which is the
     faster way, unless the windows of g hold many more channels than those of x.
     """
-    if groups == 1 and (dx := fast.convolution.input_gradient(g, w, b, at)) is not None:
+    kernels = compiled(groups, w.shape[0], w.shape[1])
+    if kernels is not None and (dx := kernels.input_gradient(g, w, b, at)) is not None:
         return dx
     images, channels = g.shape[0], w.shape[1] * groups
     back = turned(at)
@@ -86,7 +88,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
 
 def weight_gradient(x: Any, g: Any, at: Windows, groups: int) -> Any:
     """dS/dw[o, c, k] = sum over n, i of g[n, o, i] x[n, c, place(i, k)]."""
-    if groups == 1 and (dw := fast.convolution.weight_gradient(x, g, at)) is not None:
+    kernels = compiled(groups, g.shape[1], x.shape[1] // groups)
+    if kernels is not None and (dw := kernels.weight_gradient(x, g, at)) is not None:
         return dw
     xp = namespace(x)
     channels, outputs = x.shape[1] // groups, g.shape[1] // groups
@@ -96,6 +99,13 @@ def weight_gradient(x: Any, g: Any, at: Windows, groups: int) -> Any:
         dw += xp.matmul(windows.mT, as_rows(gradients[piece], scratch), out=product(dw.shape))
     dw = dw.reshape(groups, *at.kernel, channels, outputs).transpose(0, 4, 3, 1, 2)
     return xp.ascontiguousarray(dw).reshape(groups * outputs, channels, *at.kernel)
+
+
+def compiled(groups: int, outputs: int, channels: int) -> Any:
+    """The compiled functions for kernels of so many outputs and channels, or None."""
+    if groups == 1:
+        return fast.convolution
+    return fast.depthwise if groups == outputs and channels == 1 else None
 
 
 def channel_sums(g: Any) -> Any:

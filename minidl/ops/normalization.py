@@ -14,7 +14,7 @@ with both means over the set of j. So the gradient has mean 0 and no component a
 set does not change y. Finally dL/dgamma = sum g xhat and dL/dbeta = sum g over all places that share them.
 
 Every pass goes piece by piece, so that what one step has written is still in the cache when the next one reads it.
-Where ``kernels`` has a compiled form of a pass over the batch, that takes its place, and channels lie last in memory.
+Where ``kernels`` has a compiled form of a pass it takes its place; over the batch, channels then lie last in memory.
 Forward keeps nothing of the size of x; backward computes xhat again, which costs less than to fetch it from memory.
 """
 
@@ -239,10 +239,15 @@ class RowNorm(Function):
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         xp, z = namespace(x), self.rows(x)
+        gamma, beta = self.wide(weight), self.wide(bias)
+        self.shapes = [None if v is None else v.shape for v in (weight, bias)]
+        if (found := fast.row_normalization.forward(z, gamma, beta, self.centred, self.eps)) is not None:
+            y, mean, inverse = found
+            self.saved = x, weight, mean, inverse
+            return y.reshape(x.shape)
         result = xp.empty(x.shape, x.dtype)
         y, size = self.rows(result), z.shape[2]
         mean, inverse = (xp.zeros((*z.shape[:2], 1), x.dtype) for _ in range(2))
-        gamma, beta = self.wide(weight), self.wide(bias)
         for n, c in pieces(*z.shape):
             part = y[n, c]
             if self.centred:
@@ -255,15 +260,19 @@ class RowNorm(Function):
             if beta is not None:
                 part += beta[c]
         self.saved = x, weight, mean, inverse
-        self.shapes = [None if v is None else v.shape for v in (weight, bias)]
         return result
 
     def backward(self, g: Any) -> Any:
         x, weight, mean, inverse = self.saved
-        xp = namespace(x)
+        xp, gamma = namespace(x), self.wide(weight)
+        found = fast.row_normalization.backward(self.rows(g), self.rows(x), gamma, self.centred, mean, inverse)
+        if found is not None:
+            dx, *others = found
+            dgamma, dbeta = (self.narrow(v, shape) for v, shape in zip(others, self.shapes, strict=True))
+            return dx.reshape(x.shape), dgamma, dbeta
         result = xp.empty(x.shape, x.dtype) if self.needs_grad(0) else None
         dgamma, dbeta = (xp.zeros(self.sample, x.dtype) if self.needs_grad(i) else None for i in (1, 2))
-        gamma = xp.ones(self.sample, x.dtype) if weight is None else self.wide(weight)
+        gamma = xp.ones(self.sample, x.dtype) if gamma is None else gamma
         # Matrices (N, D), one a group: the sums over rows and over columns are then products of matrix and vector.
         z, h, mean, inverse = (v.swapaxes(0, 1) for v in (self.rows(x), self.rows(g), mean, inverse))
         dx = None if result is None else self.rows(result).swapaxes(0, 1)
@@ -312,7 +321,7 @@ class RowNorm(Function):
 
     def narrow(self, v: Any, shape: Any) -> Any:
         """The sum over the places that share a gamma."""
-        return None if v is None else v.reshape(self.shared()).sum(1).reshape(shape)
+        return None if v is None or shape is None else v.reshape(self.shared()).sum(1).reshape(shape)
 
 
 def row_sums(x: Any) -> Any:
