@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numba import types
 from numba.core import ir
 
@@ -14,7 +12,7 @@ from .source import line_of
 __all__ = ["check_precision"]
 
 
-def check_precision(kernel: str, compiled: Any, code: ThreadCode) -> None:
+def check_precision(kernel: str, code: ThreadCode) -> None:
     """No operation may turn float32 or integers into float64.
 
     ``x * 0.5`` with a float32 x is such an operation: a GPU computes it in double precision, which most have hardly any
@@ -23,9 +21,9 @@ def check_precision(kernel: str, compiled: Any, code: ThreadCode) -> None:
     Raises:
         DoublePrecision: for the first such operation.
     """
-    if any("float64" in str(argument) for argument in compiled.signature.args):
-        return
-    for each in [compiled, *(o for device in code.devices.values() for o in device.overloads.values())]:
+    for each in [o for function in (code.thread, *code.devices.values()) for o in function.overloads.values()]:
+        if any("float64" in str(argument) for argument in each.signature.args):
+            continue
         annotation = each.type_annotation
         for expression, signature in annotation.calltypes.items():
             if isinstance(expression, ir.Expr) and expression.op in ("binop", "inplace_binop"):

@@ -20,7 +20,7 @@ from .rewriter import ThreadCode
 from .schedule import Block
 from .shared import SHARED_LIMIT, SharedMemory
 from .source import plain_function
-from .state import Stop, Thread, new_state
+from .state import BLOCK, GRID, THREADS, Stop, new_state
 
 __all__ = ["Launch", "Run"]
 
@@ -56,7 +56,7 @@ class Launch:
         function = plain_function(kernel)
         if function is None:
             raise TypeError(f"simulator: a kernel must be a function, not {type(kernel).__name__}")
-        self.name = function.__name__
+        self.name = getattr(kernel, "name", function.__name__)
         self.code = thread_code(function, counting)
         self.grid, self.threads = three(grid), three(threads)
         self.count = math.prod(self.threads)
@@ -77,15 +77,15 @@ class Launch:
         if shared > SHARED_LIMIT:
             raise LimitExceeded(f"{self.name}: {shared} bytes of shared memory; at most {SHARED_LIMIT} are allowed")
 
-    def compiled(self, thread: Thread, arguments: list[Any]) -> Any:
-        """The machine code of one thread, for arguments of these types."""
-        dispatcher, signature = self.code.thread, tuple(map(typeof, (thread, *arguments)))
+    def compiled(self, *arguments: Any) -> Any:
+        """The machine code, for arguments of these types."""
+        dispatcher, signature = self.code.entry, tuple(map(typeof, arguments))
         if signature not in self.code.sound:
             try:
                 dispatcher.compile(signature)
             except NumbaError as error:
                 raise TypeError(f"{self.name}: Numba cannot compile the kernel: {error}") from error
-            check_precision(self.name, dispatcher.overloads[signature], self.code)
+            check_precision(self.name, self.code)
             self.code.sound.add(signature)
         return dispatcher.overloads[signature].entry_point
 
@@ -110,18 +110,18 @@ class Run:
         self.log = Log(launch, self.state, self.memory_bounds()) if counted else None
         self.counted = counted
         self.barriers = 0
-        self.sizes = [np.int32(size) for size in (*launch.threads, *launch.grid)]
-        x, y, _ = launch.threads
-        self.places = [tuple(map(np.int32, (t % x, t // x % y, t // (x * y)))) for t in range(launch.count)]
-        self.entry = launch.compiled(self.thread(0, (0, 0, 0)), self.arguments)
+        self.state[THREADS : THREADS + 3], self.state[GRID : GRID + 3] = launch.threads, launch.grid
+        self.numbers = np.arange(launch.count)
+        self.constants = tuple(self.shared.arrays), tuple(self.arguments)
+        self.entry = launch.compiled(self.state.ctypes.data, 0, 0, *self.constants)
 
     def memory_bounds(self) -> int:
         """The number of arrays that arguments are; the following ones are shared arrays."""
         return len(self.launch.arrays)
 
-    def thread(self, number: int, block: tuple[int, ...]) -> Thread:
-        here = tuple(map(np.int32, block))
-        return Thread(*self.places[number], *here, *self.sizes, self.state.ctypes.data, tuple(self.shared.arrays))
+    def run_threads(self, order: np.ndarray) -> None:
+        """Run threads to their end, one after the other."""
+        self.entry(self.state.ctypes.data, order.ctypes.data, len(order), *self.constants)
 
     def execute(self) -> None:
         """Run all blocks."""
@@ -129,6 +129,8 @@ class Run:
         counted = set(np.linspace(0, len(blocks) - 1, min(self.counted, len(blocks))).astype(int))
         with catching_interrupts() as interrupts:
             for number in self.in_order(len(blocks)):
+                if interrupts.seen:
+                    return
                 if number in counted:
                     self.log.begin_block()
                 self.run_block(blocks[number], interrupts)
@@ -138,19 +140,28 @@ class Run:
     def run_block(self, index: tuple[int, ...], interrupts: Interrupts) -> None:
         self.shared.clear()
         self.phases.next_block(index)
+        self.state[BLOCK : BLOCK + 3] = index
+        order = self.in_order(self.launch.count)
+        try:
+            if self.launch.code.waits:
+                self.run_together(order, index, interrupts)
+            else:
+                self.run_threads(np.array(order))
+        except Stop:
+            raise self.messages.fault(self.state, self.phases) from None
+
+    def run_together(self, order: list[int], index: tuple[int, ...], interrupts: Interrupts) -> None:
+        """Run the threads of a block that wait for one another."""
         block = Block(
-            lambda thread: self.entry(self.thread(thread, index), *self.arguments),
-            self.in_order(self.launch.count),
+            lambda thread: self.run_threads(self.numbers[thread : thread + 1]),
+            order,
             self.state,
             self.rows,
             self.phases,
             interrupts,
             lambda what, places: self.messages.diverged(what, places, index),
         )
-        try:
-            block.execute()
-        except Stop:
-            raise self.messages.fault(self.state, self.phases) from None
+        block.execute()
         self.barriers += block.barriers
 
     def in_order(self, count: int) -> list[int]:

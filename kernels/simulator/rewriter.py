@@ -25,6 +25,7 @@ from numba.np.numpy_support import as_dtype
 from kernels.cuda import vector
 
 from . import arithmetic, collectives, memory
+from .entry import entry_to
 from .shared import SharedArray
 from .source import Site, Source, dotted, plain_function
 from .state import INNER
@@ -62,10 +63,12 @@ class ThreadCode:
     sites: list[Site] = field(default_factory=lambda: [Site("", "", 0, "", "")])
     shared: list[SharedArray] = field(default_factory=list)
     devices: dict[FunctionType, Any] = field(default_factory=dict)
+    waits: bool = False  # whether threads ever wait for one another
     sound: set[Any] = field(default_factory=set)  # the types for which it was compiled and found to be in order
 
     def __post_init__(self) -> None:
-        self.thread = njit(no_cfunc_wrapper=True, **OPTIONS)(Rewriter(self, self.function).rewritten())
+        self.thread = njit(**INNER, **OPTIONS)(Rewriter(self, self.function).rewritten())
+        self.entry = entry_to(self.thread)
 
 
 class Rewriter(ast.NodeTransformer):
@@ -165,6 +168,8 @@ class Rewriter(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def helper_call(self, node: ast.Call, helper: Any, action: str) -> ast.expr:
+        if helper.__module__ == collectives.__name__:
+            self.code.waits = True
         call = self.call(node, helper, action, *[self.visit(argument) for argument in node.args])
         call.keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
         return call

@@ -16,22 +16,10 @@ from numba import int64, njit, types
 from numba.extending import intrinsic
 
 __all__ = [
-    *("FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "FUSED", "INDEX", "INDEX_LENGTH"),
-    *("INNER", "LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
-    *(
-        "Memory",
-        "Stop",
-        "Thread",
-        "bits_of",
-        "get",
-        "get_at",
-        "meet",
-        "new_state",
-        "parking",
-        "put",
-        "put_at",
-        "row_of",
-    ),
+    *("BLOCK", "FAULT", "FAULT_ARRAY", "FAULT_SITE", "FIRST_OF_BARRIER", "FIRST_OF_BLOCK", "FUSED", "GRID", "INDEX"),
+    *("INDEX_LENGTH", "INNER", "LOG", "LOG_LENGTH", "LOG_ROOM", "OCCURRENCES", "OTHER", "PHASE", "SITES", "THREAD"),
+    *("THREADS", "Memory", "Stop", "Thread", "bits_of", "get", "get_at", "inner", "meet", "new_state", "parking"),
+    *("put", "put_at", "row_of"),
 ]
 
 INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # options of functions that compiled code alone calls
@@ -41,7 +29,8 @@ THREAD, PHASE, FIRST_OF_BARRIER, FIRST_OF_BLOCK = range(4)  # who runs, and when
 FAULT, FAULT_SITE, FAULT_ARRAY, OTHER, INDEX_LENGTH, INDEX = range(4, 10)  # what a thread reports at a fault
 ROWS = 16  # address of the rows (one a thread) through which lanes of a warp exchange numbers
 LOG, LOG_LENGTH, LOG_ROOM, OCCURRENCES, SITES, FUSED = range(17, 23)  # see counting
-SIZE = 24
+BLOCK, THREADS, GRID = 24, 27, 30  # index of the block, size of a block, size of the grid: three fields each
+SIZE = 33
 
 ROW_CELLS = 16  # of 8 bytes
 
