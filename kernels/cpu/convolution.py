@@ -68,7 +68,7 @@ def input_gradient(g: Any, w: Any, b: Any, at: Any) -> np.ndarray | None:
         return None
     at, channels = Windows(*fields(at)), w.shape[1]
     dx = np.empty((g.shape[0], *at.size, channels), np.float32)
-    if channels < FEW and at.stride == (1, 1):
+    if channels < FEW:
         lay_out(g.transpose(0, 2, 3, 1), w, at, dx)
         if b is not None:
             dx += b
@@ -245,7 +245,8 @@ def lay_out(g: np.ndarray, w: np.ndarray, at: Windows, dx: np.ndarray) -> None:
     size = padded_size(at, 0), padded_size(at, 1)
     padded = np.zeros((channels, images, *size), np.float32)
     for element in itertools.product(*map(range, at.kernel)):
-        lines, columns = (slice(k * d, k * d + n) for k, d, n in zip(element, at.dilation, at.count))
+        each = zip(element, at.dilation, at.stride, at.count)
+        lines, columns = (slice(k * d, k * d + (n - 1) * step + 1, step) for k, d, step, n in each)
         padded[:, :, lines, columns] += elements[:, *element]
     lines, columns = (slice(start, start + n) for start, n in zip(at.start, at.size))
     dx[...] = padded[:, :, lines, columns].transpose(1, 2, 3, 0)
