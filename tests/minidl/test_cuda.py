@@ -1,6 +1,7 @@
 """minidl.cuda answers and never raises, whatever state CuPy is in."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import minidl
+from minidl import backend
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +66,40 @@ def test_no_usable_gpu(tmp_path, state):
     )
     assert result.stderr == ""
     assert result.stdout.splitlines() == ["False 0 None", f"cuda: no usable GPU ({REASONS[state]})"]
+
+
+def test_the_installed_cupy():
+    """Whatever state CuPy is really in here: asking never raises, and the GPU is there or its absence is one line."""
+    program = PROGRAM.format(prelude="")
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert result.returncode == 0, result.stderr
+    first, *rest = result.stdout.splitlines()
+    if first.startswith("True"):
+        assert rest == []
+    else:
+        assert first == "False 0 None"
+        (sentence,) = rest
+        assert sentence.startswith("cuda: no usable GPU (CuPy ")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: minidl.ones(2).cuda(),
+        lambda: minidl.ones(2, device="cuda:1"),
+        lambda: minidl.tensor([1.0], device="cuda"),
+        lambda: minidl.nn.Linear(2, 2, device="cuda"),
+        lambda: minidl.nn.Linear(2, 2).to("cuda"),
+        lambda: minidl.rand(2, device="cuda"),
+        lambda: minidl.set_default_device("cuda"),
+    ],
+)
+def test_every_way_to_ask_for_a_gpu_gives_the_same_sentence(ask):
+    reason = backend.why_no_cuda()
+    if not reason:
+        pytest.skip("there is a GPU")
+    with pytest.raises(RuntimeError, match="^" + re.escape(f"cuda: no usable GPU ({reason})") + "$"):
+        ask()
 
 
 def test_answers_fit_together():

@@ -1,5 +1,8 @@
 """The strict array itself: what it refuses, so that a pass of the table on it means something."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import strict_array
@@ -192,6 +195,12 @@ def test_what_the_host_waits_for_is_counted():
     x[x > 1] = 0.0
     library.to_numpy(x)
     assert library.waits == {"float": 1, "bool": 1, "item": 1, "mask": 1, "to_numpy": 1}
+
+
+def test_pickles_and_copies_stay_in_the_library():
+    for y in (pickle.loads(pickle.dumps(X)), copy.deepcopy(X)):
+        assert type(y) is LIBRARY.ndarray
+        assert y.tolist() == [1.0, 2.0]
 
 
 def test_special_methods_are_cupys():

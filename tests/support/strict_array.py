@@ -122,6 +122,9 @@ class Array:
         self.library.waits["float"] += 1
         return float(self._values)
 
+    def __reduce__(self) -> tuple:
+        return revived, (self.library.name, self.library.to_numpy(self))
+
     def __repr__(self) -> str:
         return f"{self.library.name} {self._values!r}"
 
@@ -167,6 +170,11 @@ class Array:
     @property
     def base(self) -> Any:
         return None if self._values.base is None else self.library.wrap(self._values.base)
+
+
+def revived(name: str, values: np.ndarray) -> Array:
+    """An array out of a pickle, of the library that has the name now."""
+    return LIBRARIES[name].ndarray(values)
 
 
 def named_twice(shape: tuple[int, ...], key: tuple) -> bool:
@@ -327,11 +335,15 @@ def check_behaviour(library: Library, name: str, values: np.ndarray, settings: d
         raise CupyDiffers("nonzero of an array without dimensions")
 
 
+LIBRARIES: dict[str, Library] = {}  # the last one of each name
+
+
 class Library:
     """A module of functions and its type of array, for ``minidl.backend.register``."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        LIBRARIES[name] = self
         self.ndarray = type(f"{name.capitalize()}Array", (Array,), {"__slots__": (), "library": self})
         self.linalg = Part(self, np.linalg, API["linalg"])
         self.lib = SimpleNamespace(stride_tricks=Part(self, np.lib.stride_tricks, API["stride_tricks"]))
