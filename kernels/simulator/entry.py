@@ -12,14 +12,14 @@ __all__ = ["entry_to"]
 
 
 @inner
-def thread_at(state, number, shared):
-    """Where thread ``number`` of the block stands, in the words of CUDA."""
+def place_of(state, number):
+    """threadIdx, blockIdx, blockDim and gridDim of a thread, given its number within the block."""
     dx, dy, dz = get(state, THREADS), get(state, THREADS + 1), get(state, THREADS + 2)
     gx, gy, gz = get(state, GRID), get(state, GRID + 1), get(state, GRID + 2)
     bx, by, bz = get(state, BLOCK), get(state, BLOCK + 1), get(state, BLOCK + 2)
     index = int32(number % dx), int32(number // dx % dy), int32(number // (dx * dy))
     sizes = int32(dx), int32(dy), int32(dz), int32(gx), int32(gy), int32(gz)
-    return Thread(*index, int32(bx), int32(by), int32(bz), *sizes, state, shared)
+    return (*index, int32(bx), int32(by), int32(bz), *sizes)
 
 
 def entry_to(kernel: Any) -> Any:
@@ -30,6 +30,6 @@ def entry_to(kernel: Any) -> Any:
             number = get(order, i)
             put(state, THREAD, number)
             put(state, PHASE, get(state, FIRST_OF_BARRIER) + (number >> 5))
-            kernel(thread_at(state, number, shared), *arguments)
+            kernel(Thread(*place_of(state, number), state, shared), *arguments)
 
     return njit(no_cfunc_wrapper=True)(run)

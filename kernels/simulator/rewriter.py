@@ -172,6 +172,8 @@ class Rewriter(ast.NodeTransformer):
             self.code.waits = True
         call = self.call(node, helper, action, *[self.visit(argument) for argument in node.args])
         call.keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
+        if helper is arithmetic.fma and self.code.counting:
+            return self.call(node, arithmetic.counted, "multiply-add", call)
         return call
 
     def device_call(self, node: ast.Call, function: FunctionType) -> ast.expr:
