@@ -12,7 +12,8 @@ The heart is that of rung 4. What surrounds it:
 * The order of the tiles. Blocks start in the order of their numbers. Eight tiles above each other come one after the
   other, then the eight to the right of them: the blocks that run at the same time need few rows of A and columns of B,
   and find them in the L2 cache.
-* The end. Scaling, bias and activation are done on the sums in registers. C is read only where beta is not 0.
+* The rest of the formula. The sums start with the bias, A is multiplied by alpha on its way to shared memory, and f is
+  applied to the sums in registers: none of that goes over memory again. C is read only where beta is not 0.
 
 Operations: 2 M N K for each matrix of the batch, and a few for each element at the end.
 
@@ -23,7 +24,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 from ..compiler import cuda, device, float32, int32
 from ..kernel import Kernel
@@ -102,6 +102,7 @@ def write_singly(sums, i, j, c, index, left):
 def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
     """The thread's function for tiles of C of ``tile`` x ``tile``."""
     side = tile // 8
+    last = side * side - 1
     depth = tile // 16
     fours_k = depth // 4
     fours = tile // 4
@@ -109,8 +110,7 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
     stride = tile + 4
     buffer = depth * stride
     two_buffers = 2 * buffer
-    at_once = 2 if wide else 1  # steps of k in a trip of the inner loop; single fetches leave no registers for two
-    trip = at_once * stride
+    trip = 2 * stride
     fetch = fetch_wide if wide else fetch_singly
     add = add_wide if wide else add_singly
     write = write_wide if wide else write_singly
@@ -121,8 +121,8 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
         """What four numbers a thread fetches of each tile of a matrix that has ``length`` rows (columns, of B).
 
         Returns:
-            where they begin in memory, how far it is to the same in the next tile, where they go in the turned tile,
-            their first k, and how many rows (columns) are left there.
+            where they begin in memory, where they go in shared memory, how many steps of K there are from the first of
+            them on (0 where no row is left), and how many rows (columns) are left.
         """
         if runs_along_k:
             line, k = thread // fours_k, thread % fours_k * 4
@@ -154,7 +154,7 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
         row_b = cuda.local.array(8, float32)
         next_a = cuda.local.array(4, float32)
         next_b = cuda.local.array(4, float32)
-        thread = int32(cuda.threadIdx.x)
+        thread = int32(cuda.threadIdx.x) & int32(last)  # changes nothing, but tells the compiler the range
         x = int32(thread % side * 4)
         y = int32(thread // side * 4)
 
@@ -185,7 +185,7 @@ def make(tile: int, wide: bool, activation: str | None) -> Callable[..., None]:
                 from_b += depth if b_along_k else depth * lead_b
             if start > 0:
                 for at in range(now, int32(now + buffer), int32(trip)):
-                    for k in range(at_once):
+                    for k in range(2):
                         at_a = at + k * stride + y
                         at_b = at + k * stride + x
                         column_a[0], column_a[1], column_a[2], column_a[3] = load4(tiles_a, at_a)
