@@ -1,8 +1,8 @@
-"""The text of the language models: Python's own manual, as letters; and a count-based model to compare with.
+"""The text of the language models: Python's own manual, as letters; and two models that count, to compare with.
 
 Python ships with the chapters of its reference manual that `help("if")` and the like show, in `pydoc_data.topics`.
-`manual()` gives them as three texts to train on, to choose with and to test on. `KneserNey` is the model that counts;
-lesson 32 tells how it works.
+`manual()` gives them as three texts to train on, to choose with and to test on. `WittenBell` and `KneserNey` count;
+lesson 32 tells how they work.
 """
 
 from __future__ import annotations
@@ -104,7 +104,61 @@ def strings(text: str, length: int) -> Counter[str]:
     return Counter(text[start : start + length] for start in range(len(text) - length + 1))
 
 
-class KneserNey:
+class Counting:
+    """A model that has counted the strings of a text, for contexts of up to `order` letters."""
+
+    order: int
+
+    def probability(self, context: str, letter: str) -> float:
+        """p(letter | context); of the context no more than the last `order` letters count."""
+        raise NotImplementedError
+
+    def costs(self, text: str) -> np.ndarray:
+        """-log2 p of every letter but the first, each after the letters before it."""
+        order = self.order
+        return np.array(
+            [-math.log2(self.probability(text[max(0, i - order) : i], text[i])) for i in range(1, len(text))]
+        )
+
+    def write(self, start: str, length: int, seed: int = 0) -> str:
+        """Continues the text by letters drawn from the model."""
+        draw, text = random.Random(seed), start
+        for _ in range(length):
+            context = text[max(0, len(text) - self.order) :]
+            text += draw.choices(LETTERS, [self.probability(context, letter) for letter in LETTERS])[0]
+        return text
+
+
+class WittenBell(Counting):
+    """p(c | x) of the next letter c after the context x (Witten and Bell 1991)::
+
+        p(c | x) = (N(xc) + V(x) p(c | x')) / (N(x) + V(x)),   N(x) = sum_c N(xc),   V(x): how many different c
+
+    x' is x without its first letter; before the empty context stands 1 / 96.
+    """
+
+    def __init__(self, text: str, order: int) -> None:
+        self.order = order
+        self.counts: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()
+        self.different: Counter[str] = Counter()
+        for length in range(1, order + 2):
+            for string, count in strings(text, length).items():
+                self.counts[string] = count
+                self.totals[string[:-1]] += count
+                self.different[string[:-1]] += 1
+
+    def probability(self, context: str, letter: str) -> float:
+        p = 1 / len(LETTERS)
+        for k in range(min(self.order, len(context)) + 1):
+            x = context[len(context) - k :]
+            if not (total := self.totals[x]):
+                break  # never seen: nor are the longer ones
+            p = (self.counts[x + letter] + self.different[x] * p) / (total + self.different[x])
+        return p
+
+
+class KneserNey(Counting):
     """p(c | x) of the next letter c after the context x of k letters (Kneser and Ney 1995; Chen and Goodman 1999)::
 
         p_k(c | x) = (N(xc) - D(N(xc)) + B(x) p_(k-1)(c | x')) / N(x),   N(x) = sum_c N(xc),   B(x) = sum_c D(N(xc))
@@ -115,6 +169,7 @@ class KneserNey:
     """
 
     def __init__(self, text: str, order: int) -> None:
+        self.order = order
         occurrences = [strings(text, length) for length in range(1, order + 2)]
         self.counts = [Counter(longer[1:] for longer in table) for table in occurrences[1:]] + [occurrences[-1]]
         self.discounts = [discounts(Counter(table.values())) for table in self.counts]
@@ -126,30 +181,14 @@ class KneserNey:
                 self.taken[string[:-1]] += off[min(count, 3)]
 
     def probability(self, context: str, letter: str) -> float:
-        """p(letter | context); of the context no more than the last letters count, as many as the order says."""
         p = 1 / len(LETTERS)
-        for k in range(min(len(self.counts), len(context) + 1)):
+        for k in range(min(self.order, len(context)) + 1):
             x = context[len(context) - k :]
             if not (total := self.totals[x]):
                 break  # never seen: nor are the longer ones
             count = self.counts[k][x + letter]
             p = (count - self.discounts[k][min(count, 3)] + self.taken[x] * p) / total
         return p
-
-    def costs(self, text: str) -> np.ndarray:
-        """-log2 p of every letter but the first, each after the letters before it."""
-        order = len(self.counts) - 1
-        return np.array(
-            [-math.log2(self.probability(text[max(0, i - order) : i], text[i])) for i in range(1, len(text))]
-        )
-
-    def write(self, start: str, length: int, seed: int = 0) -> str:
-        """Continues the text by letters drawn from the model."""
-        draw, text = random.Random(seed), start
-        for _ in range(length):
-            p = [self.probability(text[-len(self.counts) :], letter) for letter in LETTERS]
-            text += draw.choices(LETTERS, p)[0]
-        return text
 
 
 def discounts(strings_with: Counter[int]) -> tuple[float, ...]:

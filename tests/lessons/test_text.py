@@ -1,4 +1,4 @@
-"""The text of the language models, its endings, and the model that counts."""
+"""The text of the language models, its endings, and the models that count."""
 
 import math
 import re
@@ -6,7 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from lessons.text import LETTERS, Endings, KneserNey, discounts, manual, numbers, plain, strings, without_repetitions
+from lessons.text import (
+    LETTERS,
+    Endings,
+    KneserNey,
+    WittenBell,
+    discounts,
+    manual,
+    numbers,
+    plain,
+    strings,
+    without_repetitions,
+)
 
 
 def paragraphs(text):
@@ -51,10 +62,11 @@ def test_strings():
     assert not strings("a", 2)
 
 
+@pytest.mark.parametrize("kind", [WittenBell, KneserNey])
 @pytest.mark.parametrize("order", [0, 1, 3])
 @pytest.mark.parametrize("context", ["", "r", "abra", "zzz", "abrz"])
-def test_kneser_ney_is_a_distribution_without_zeros(order, context):
-    p = [KneserNey("abracadabra", order).probability(context, letter) for letter in LETTERS]
+def test_a_counting_model_is_a_distribution_without_zeros(kind, order, context):
+    p = [kind("abracadabra", order).probability(context, letter) for letter in LETTERS]
     assert math.isclose(sum(p), 1)
     assert min(p) > 0
 
@@ -63,6 +75,12 @@ def test_kneser_ney_by_hand():
     """Contexts of one letter; half of each count is taken off. After b comes r, twice; r has come after b alone."""
     below = (0.5 + 3.5 / 96) / 7
     assert math.isclose(KneserNey("abracadabra", 1).probability("b", "r"), (2 - 1 + 1 * below) / 2)
+
+
+def test_witten_bell_by_hand():
+    """After b: r twice and nothing else. 11 letters in all, r twice among them, 5 different ones."""
+    below = (2 + 5 / 96) / (11 + 5)
+    assert math.isclose(WittenBell("abracadabra", 1).probability("b", "r"), (2 + 1 * below) / (2 + 1))
 
 
 def test_kneser_ney_on_real_text_beats_knowing_the_letters_alone():
