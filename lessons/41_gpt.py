@@ -54,8 +54,9 @@ for kind, orders in {WittenBell: (3, 4, 5), KneserNey: (4, 6, 8)}.items():
 # says what shape comes out.
 #
 # **Embedding.** As in lesson 32, a letter enters as the sum of the rows of its endings: the last letter, the last two,
-# up to five. Attention itself does not know in what order the letters stand; so each place in the window has a row of
-# its own, too, which is added: :math:`v_t = \sum_n E[c_{t-n+1} \dots c_t] + P[t]`.
+# up to five. The rows are short, 32 numbers, since long ones learn the text by heart; a matrix W makes 96 of them.
+# Attention itself does not know in what order the letters stand; so each place in the window has a row of its own,
+# too, which is added: :math:`v_t = W \sum_n E[c_{t-n+1} \dots c_t] + P[t]`.
 #
 # **Causal self-attention** (lesson 40). Every letter asks with a query, q, all letters before it and itself. These have
 # a key, k, and a value, v. Query times key tells how well they fit, the softmax makes weights of it, and what comes out
