@@ -9,7 +9,8 @@ That is why this is a rung of its own and not what ``matmul`` does: who calls it
 
 A block of 8 warps computes 128 x 128 elements of C, each warp 64 x 32, as 4 x 4 small matrices. Tiles go to shared
 memory as they lie, 16 steps of K at a time and with two buffers as in rung 4. A row of A's tile takes 20 numbers and a
-row of B's 136: so the 32 numbers that a warp reads at once lie in 32 banks.
+row of B's 136: so the 32 numbers that a warp reads at once lie in 32 banks. Only where A's tile
+is written do threads meet in a bank, in twos.
 
 Operations: 2 M N K. Bytes and intensity: as rung 4, 32 operations a byte. The ridge of an H100's tensor cores is at
 148: the product is limited by memory, unless the L2 cache serves most of what blocks ask for.
