@@ -294,7 +294,8 @@ def sum_by_loop(x):
 # :math:`2^8 = 256`. Such a **reduction tree** needs two things:
 #
 # * A place where threads of a block can hand numbers to each other: **shared memory**, a small fast memory that each
-#   block has for itself. ``cuda.shared.array(256, float32)`` is a piece of it.
+#   block has for itself. ``cuda.shared.array(256, float32)`` is a piece of it; the size must be a plain number, or a
+#   name whose value is known before the kernel runs.
 # * A way to wait until the others are done: the **barrier** ``cuda.syncthreads()``. Nobody passes it until all threads
 #   of the block have come to it; and what was written before, all can read after.
 

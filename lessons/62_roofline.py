@@ -365,6 +365,8 @@ print(f"{tiles} tiles, {at_once} at once: {rounds} rounds, of which {tiles / (ro
 # * Registers, shared memory and threads decide how many blocks an SM holds. Few may be enough.
 # * All of it is foretold, and none of it measured.
 #
+# Next: lesson 63 takes softmax from three passes over memory to one.
+#
 # Exercises
 # ---------
 #

@@ -2,6 +2,7 @@ from kernels.cuda.compiler import cuda, float32
 
 THREADS = 64
 SIDE = 16
+PADDED = SIDE + 1  # no two numbers of a column in one bank
 
 
 def reverse(x, y):
@@ -27,7 +28,7 @@ def block_largest(x, largest):
 
 
 def transpose(x, y):
-    tile = cuda.shared.array((SIDE, SIDE + 1), float32)
+    tile = cuda.shared.array((SIDE, PADDED), float32)
     tx, ty = cuda.threadIdx.x, cuda.threadIdx.y
     left, top = cuda.blockIdx.x * SIDE, cuda.blockIdx.y * SIDE
     if top + ty < x.shape[0] and left + tx < x.shape[1]:

@@ -1,11 +1,12 @@
 from kernels.cuda.compiler import cuda, float32
 
 T = 16
+PADDED = T + 1
 
 
 def times_transposed(a, b, c):
     tile_a = cuda.shared.array((T, T), float32)
-    tile_b = cuda.shared.array((T, T + 1), float32)
+    tile_b = cuda.shared.array((T, PADDED), float32)
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     row, column = cuda.blockIdx.y * T, cuda.blockIdx.x * T
     (M, N), K = c.shape, a.shape[1]
