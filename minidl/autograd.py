@@ -586,7 +586,7 @@ def check_new_grad(tensor: Tensor, grad: Any) -> None:
         if theirs != ours:
             raise RuntimeError(f"grad: the gradient has {what} {theirs}, but the tensor has {what} {ours}")
     check_one_device("grad", [grad.array, tensor.array])
-    if not getattr(grad.array.flags, "writeable", True):  # CuPy has no read-only arrays
+    if not backend.can_be_written(grad.array):
         raise RuntimeError("grad: the memory of the gradient cannot be written to; clone() it first")
 
 

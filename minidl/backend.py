@@ -168,6 +168,15 @@ def as_array(result: Any) -> Array:
     return np.asarray(result) if isinstance(result, np.generic) else result
 
 
+def can_be_written(array: Array) -> bool:
+    """Whether every element has a place of its own, which may change.
+
+    NumPy marks arrays as read-only, among them those of broadcast_to. CuPy does not, so the steps in memory tell.
+    """
+    repeated = array.size > 0 and any(step == 0 and n > 1 for step, n in zip(array.strides, array.shape, strict=True))
+    return not repeated and getattr(array.flags, "writeable", True)
+
+
 def device_of(array: Array) -> device:
     if type(array) is np.ndarray:
         return CPU

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Tensor
-from ..backend import Array, as_array, can_hold, float32, float64, to_device
+from ..backend import Array, as_array, can_be_written, can_hold, float32, float64, to_device
 from ..grad_mode import is_grad_enabled
 from ..random import Generator, default_generator
 from . import check
@@ -57,9 +57,7 @@ def writable(operation: str, input: Tensor, *values: Any) -> Array:
 
 def check_memory(operation: str, array: Array) -> None:
     """A RuntimeError unless every element of the array has a place of its own that can be written to."""
-    strides = zip(array.strides, array.shape, strict=True)
-    repeated = array.size > 0 and any(step == 0 and length > 1 for step, length in strides)
-    if repeated or not getattr(array.flags, "writeable", True):  # CuPy's arrays are always writeable
+    if not can_be_written(array):
         raise RuntimeError(
             f"{operation}: the memory of the tensor cannot be written to (expand and broadcast_to show one element in "
             f"several places, and NumPy arrays may be read-only); clone() it first"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Tensor
-from ..backend import namespace, to_device
+from ..backend import can_be_written, namespace, to_device
 from ..grad_mode import enable_grad
 from ..nn.parameter import clear_gradients
 
@@ -69,7 +69,7 @@ class Optimizer:
                 raise ValueError(
                     f"{self._name}: params[{i}] is the result of an operation; only leaves can be optimised"
                 )
-            if not getattr(parameter.array.flags, "writeable", True):  # CuPy has no read-only arrays
+            if not can_be_written(parameter.array):
                 raise ValueError(f"{self._name}: params[{i}] lies in memory that is read-only")
             if parameter in known:
                 raise ValueError(f"{self._name}: params[{i}] is among the parameters twice")

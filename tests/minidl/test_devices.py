@@ -227,6 +227,17 @@ def test_integers_are_added_at_places(libraries, dtype):
     assert values(there).tolist() == here.tolist() == np.array([320, -3, 0]).astype(dtype).tolist()
 
 
+def test_a_broadcast_gradient_is_refused_where_nothing_is_read_only(libraries):
+    x = on_strict(np.ones(2), True)
+    with pytest.raises(
+        RuntimeError, match=r"^grad: the memory of the gradient cannot be written to; clone\(\) it first$"
+    ):
+        x.grad = on_strict(np.ones(1)).expand(2)
+    parameter = on_strict(np.ones(1)).expand(2).detach().requires_grad_()
+    with pytest.raises(ValueError, match=r"^SGD: params\[0\] lies in memory that is read-only$"):
+        minidl.optim.SGD([parameter], 0.1)
+
+
 # --- no usable GPU -----------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ NEVER_IN_A_ROW = {
     "Copy": "gives each leaf a gradient of its own after backward(create_graph=True), see test_autograd.py",
     "ToDevice": "needs a second device, see test_devices.py",
     "Cast": "rounds, so finite differences see steps; the rows of PARITY_ALONE compare it with PyTorch",
+    "FusedAttention": "runs on GPUs alone, see test_cuda_attention.py",
     "Output": "stands for one output of several; it has neither forward nor backward",
 }
 

@@ -50,7 +50,7 @@ def record() -> dict[str, Any]:
             if not name.startswith("_") and callable(member)
         },
         "attributes": sorted(name for name, x in members.items() if not name.startswith("_") and not callable(x)),
-        "special": sorted(name for name in members if name.startswith("__")),
+        "special": sorted(name for name in dir(cupy.ndarray) if name.startswith("__")),
         "linalg": module(cupy.linalg, np.linalg),
         "stride_tricks": module(cupy.lib.stride_tricks, np.lib.stride_tricks),
     }

@@ -168,6 +168,10 @@ class Array:
         return SimpleNamespace(c_contiguous=flags.c_contiguous, f_contiguous=flags.f_contiguous, owndata=flags.owndata)
 
     @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return self._values.__array_interface__
+
+    @property
     def base(self) -> Any:
         return None if self._values.base is None else self.library.wrap(self._values.base)
 
