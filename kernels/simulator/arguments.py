@@ -40,6 +40,8 @@ def check_arguments(kernel: str, names: list[str], expected: Any, arguments: tup
 
 def check(kernel: str, name: str, expected: Any, value: Any) -> Any:
     if is_array(value):
+        if value.ndim > 4:
+            raise NotImplementedError(f"{kernel}: {name} has {value.ndim} axes; at most 4 are simulated")
         return value if expected is None else check_array(kernel, name, expected, value)
     if not isinstance(value, int | float | np.number | np.bool_ | np.ndarray):
         raise TypeError(f"{kernel}: {name} must be an array of NumPy or a number, not {type(value).__name__}")
@@ -48,7 +50,7 @@ def check(kernel: str, name: str, expected: Any, value: Any) -> Any:
     if expected is None:
         if type(value) is float:
             raise TypeError(f"{kernel}: {name} is a Python float, which is float64 on a GPU: give np.float32({value})")
-        return np.int64(value) if type(value) is int else value
+        return np.asarray(value)[()]
     dtype = as_dtype(expected)
     if dtype.kind in "iu" and np.asarray(value).dtype.kind == "f":
         raise TypeError(f"{kernel}: {name} must be an integer ({dtype}), not {value}")
@@ -73,7 +75,7 @@ class Region:
     def __init__(self, arrays: list[np.ndarray], itemsize: int) -> None:
         bounds = [np.lib.array_utils.byte_bounds(array) for array in arrays]
         self.first, self.itemsize = min(low for low, _ in bounds), itemsize
-        size = max(high for _, high in bounds) - self.first
+        size = max(0, max(high for _, high in bounds) - self.first)
         offset = (self.first - address_of(owner_of(arrays[0]))) % ALIGNMENT
         buffer = np.zeros(size + 2 * ALIGNMENT, np.uint8)
         start = -buffer.ctypes.data % ALIGNMENT + offset
@@ -96,11 +98,13 @@ class Region:
         start = self.place(array) // self.itemsize * row
         return np.ndarray((*array.shape, RECORDS), np.int64, self.records, start, strides)
 
-    def deliver(self) -> None:
+    def deliver(self, kernel: str) -> None:
         """Copy what the kernel changed to the arrays of the caller."""
         for array in self.arrays:
             if array.flags.writeable:
                 array[...] = self.copy_of(array)
+            elif (self.shadow_of(array)[..., WRITE] > 0).any():
+                raise ValueError(f"{kernel}: the kernel writes to an array that is read-only (shape {array.shape})")
 
 
 def is_array(value: Any) -> bool:

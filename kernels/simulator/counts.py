@@ -88,13 +88,9 @@ class Counts:
 class Log:
     """The accesses of the block that is being counted, and what was counted before."""
 
-    def __init__(self, launch: Any, state: np.ndarray, first_shared: int) -> None:
-        self.sites, self.names, self.first_shared, self.state = (
-            launch.code.sites,
-            launch.array_names,
-            first_shared,
-            state,
-        )
+    def __init__(self, launch: Any, state: np.ndarray) -> None:
+        self.sites, self.names = launch.code.sites, launch.array_names
+        self.first_shared, self.state = len(launch.arrays), state
         self.cells = np.zeros((ROOM, LOG_CELLS), np.int64)
         self.occurrences = np.zeros((launch.count, len(self.sites)), np.int64)
         self.fused = np.zeros(len(self.sites), np.int64)

@@ -21,8 +21,9 @@ def check_precision(kernel: str, code: ThreadCode) -> None:
     Raises:
         DoublePrecision: for the first such operation.
     """
+    wanted = any("float64" in str(signature) for signature in code.thread.signatures)
     for each in [o for function in (code.thread, *code.devices.values()) for o in function.overloads.values()]:
-        if any("float64" in str(argument) for argument in each.signature.args):
+        if wanted and "float64" in str(each.signature.args):
             continue
         annotation = each.type_annotation
         for expression, signature in annotation.calltypes.items():

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .faults import OutputsDiffer
-from .launch import Launch, Run
+from .launch import Launch
 from .memory import poison
 from .report import Report
+from .run import Run
 from .shadow import ATOMIC
 
 __all__ = ["ORDERS", "Simulator", "empty", "simulate"]
@@ -53,7 +54,7 @@ class Simulator:
             other.execute()
             compare(first, other)
         for region in first.regions:
-            region.deliver()
+            region.deliver(launch.name)
         shared = sum(array.size for array in launch.code.shared)
         where = launch.name, launch.grid, launch.threads, self.orders
         self.reports.append(Report(*where, shared, first.barriers, first.counts()))

@@ -14,7 +14,7 @@ A *site* is the number of a place in the source: with it, a fault finds its line
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -58,16 +58,16 @@ OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}  # as on the GPU: f
 class ThreadCode:
     """The code of one thread and what was found on the way."""
 
-    function: FunctionType
+    function: InitVar[FunctionType]
     counting: bool = False  # whether multiply-adds are to be counted
-    sites: list[Site] = field(default_factory=lambda: [Site("", "", 0, "", "")])
+    sites: list[Site] = field(default_factory=lambda: [Site(0, "", "")])
     shared: list[SharedArray] = field(default_factory=list)
     devices: dict[FunctionType, Any] = field(default_factory=dict)
     waits: bool = False  # whether threads ever wait for one another
     sound: set[Any] = field(default_factory=set)  # the types for which it was compiled and found to be in order
 
-    def __post_init__(self) -> None:
-        self.thread = njit(**INNER, **OPTIONS)(Rewriter(self, self.function).rewritten())
+    def __post_init__(self, function: FunctionType) -> None:
+        self.thread = njit(**INNER, **OPTIONS)(Rewriter(self, function).rewritten())
         self.entry = entry_to(self.thread)
 
 
@@ -105,7 +105,7 @@ class Rewriter(ast.NodeTransformer):
     def site(self, node: ast.AST, action: str) -> ast.expr:
         """A new site, as an expression that is no constant: what is called with it is not compiled for each anew."""
         text = self.source.line(node.lineno)
-        self.code.sites.append(Site(self.source.name, self.source.file, node.lineno, text, action))
+        self.code.sites.append(Site(node.lineno, text, action))
         return ast.parse(f"_int64({len(self.code.sites) - 1})", mode="eval").body
 
     def name(self, helper: Any) -> ast.Name:
@@ -204,7 +204,7 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            return node  # a tuple
+            return self.generic_visit(node)  # of a tuple
         return self.call(node, memory.load, "load", self.visit(node.value), self.index(node))
 
     def index(self, node: ast.Subscript) -> ast.expr:

@@ -42,8 +42,6 @@ def line_of(file: str, number: int) -> str:
 class Site:
     """A place in the source where something happens that the simulator watches."""
 
-    function: str
-    file: str
     line: int
     text: str
     action: str  # load, store, syncthreads, ...

@@ -656,3 +656,40 @@ def test_orders_and_seeds():
     assert sorted(first) == list(range(64))
     assert first not in (seen("forward"), seen("backward"), seen("random", 1))
     assert first == seen("random")
+
+
+def first_of_each_row(X, y):
+    i = cuda.grid(1)
+    if i < X.shape[0] and X[i].shape[0] > 0:
+        y[i] = X[i, 0]
+
+
+def test_unusual_arrays():
+    y = empty(3)
+    simulate(first_of_each_row, 1, 3, normal(3, 0), y)
+    simulate(first_of_each_row, 1, 3, normal(0, 3), y)
+    simulate(copied, 1, (8, 8), np.full((2, 2), 127, np.int8), np.zeros((2, 2), np.int8))
+    X = normal(3, 5)
+    X.flags.writeable = False
+    simulate(first_of_each_row, 1, 3, X, y)
+    assert (y == X[:, 0]).all()
+    with pytest.raises(
+        ValueError, match=r"^reversed_in_place: the kernel writes to an array that is read-only \(shape"
+    ):
+        simulate(reversed_in_place, 1, 3, X[:, 0])
+    with pytest.raises(NotImplementedError, match=r"^copied: X has 5 axes; at most 4 are simulated$"):
+        simulate(copied, 1, 1, np.zeros((1, 1, 1, 1, 1)), y)
+
+
+@device
+def times(x, factor):
+    return x * factor
+
+
+def double_through_an_argument(x):
+    x[0] = times(x[0], 0.5)
+
+
+def test_double_precision_through_the_argument_of_a_device_function():
+    with pytest.raises(KernelFault, match="return x \\* factor: arithmetic of float32 and float64 gives float64"):
+        simulate(double_through_an_argument, 1, 1, normal(1))
