@@ -275,7 +275,7 @@ for stride in (32, 33):
     report = simulate(turn, 1, (32, 32), square, turned, stride, orders=("forward",), counting=True)
     assert np.array_equal(turned, square.T)
     read = report.counts.of("tile", action="load")
-    print(f"rows of {stride}: {read.passes / read.requests:.0f} passes for a column")
+    print(f"rows of {stride}: a warp reads a column in {read.passes // read.requests} tick(s)")
     assert read.passes == 32 * passes_for(stride * lane)
 
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.4), layout="constrained")
