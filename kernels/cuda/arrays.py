@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .compiler import cuda
-from .kernel import on_gpu
+from .kernel import executor, on_gpu
 
 __all__ = ["check_float32", "deliver", "empty", "is_on_gpu", "stream_of", "view", "zeros"]
 
@@ -45,16 +45,16 @@ def view(array: Any) -> Any:
     """The array as kernels take it: the same memory, but for NumPy's arrays on their way to a GPU."""
     if not on_gpu():
         return array
-    return cuda.as_cuda_array(array) if is_on_gpu(array) else cuda.to_device(array)
+    if is_on_gpu(array):
+        return cuda.as_cuda_array(array, sync=False)  # kernels are launched in the caller's stream: nothing to wait for
+    return cuda.to_device(array)
 
 
 def empty(shape: tuple[int, ...], like: Any, dtype: Any = np.float32) -> Any:
     """A new array for results: CuPy's where ``like`` is CuPy's, else Numba's on the GPU; in the simulator NumPy's."""
-    if not on_gpu():
-        return np.empty(shape, dtype)
-    if is_cupy(like):
+    if on_gpu() and is_cupy(like):
         return sys.modules["cupy"].empty(shape, dtype)
-    return cuda.device_array(shape, dtype)
+    return executor().empty(shape, dtype)
 
 
 def zeros(shape: tuple[int, ...], like: Any, dtype: Any = np.float32) -> Any:

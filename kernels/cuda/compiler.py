@@ -6,6 +6,7 @@ Numba comes without a compiler for GPUs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,9 @@ from numba import float32, int32
 
 if not hasattr(np, "row_stack"):  # NumPy 2.5 dropped the name, and numba-cuda still asks for it
     setattr(np, "row_stack", np.vstack)  # noqa: B010
+
+# A lesson's grid is small on purpose, so numba-cuda need not warn of it.
+os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
 
 try:
     from numba import cuda

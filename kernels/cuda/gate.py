@@ -2,6 +2,7 @@
 
 python -m kernels.cuda.gate                 # the table, as it stands in the README
 python -m kernels.cuda.gate matmul          # kernels whose name contains the word
+python -m kernels.cuda.gate --write FILE    # put the table into FILE, between the lines "<!-- gate -->"
 
 Each kernel is compiled for the A100 (sm_80) and the H100 (sm_90). None may spill registers or compute in double
 precision; each must leave room for as many blocks on a multiprocessor as it promises; and the loops that multiply
@@ -10,8 +11,10 @@ matrices must reach the share of multiply-adds in ``FLOORS``. The exit status is
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from . import all_kernels
 from .kernel import Kernel
@@ -22,8 +25,16 @@ __all__ = ["FLOORS", "shortfalls", "table"]
 
 SHARED_LIMIT = 48 * 1024  # bytes: numba-cuda cannot ask for more than every GPU gives
 GPUS = (A100, H100)
+MARK = "<!-- gate -->"
 # The least share of FFMA among the instructions of the loops that multiply matrices, by the beginning of the name.
-FLOORS: dict[str, float] = {}
+FLOORS = {
+    "matmul_vectorized": 64 / 76,
+    "matmul_wide": 64 / 76,
+    "matmul_any": 64 / 76,
+    "attention_forward_64": 0.6,
+    "attention_backward_keys_64": 0.6,
+    "attention_backward_queries_64": 0.6,
+}
 
 
 def floor_of(kernel: Kernel) -> float:
@@ -81,13 +92,33 @@ def table(kernels: list[Kernel]) -> tuple[list[str], list[str]]:
     return lines, wrong
 
 
-def main(words: list[str]) -> int:
+def write(path: Path, lines: list[str]) -> None:
+    """Replace what stands between the two marks of a file.
+
+    Raises:
+        ValueError: where the file does not have exactly two marks.
+    """
+    parts = path.read_text(encoding="utf-8").split(MARK)
+    if len(parts) != 3:
+        raise ValueError(f"{path}: needs the line {MARK} twice, and has it {len(parts) - 1} times")
+    text = MARK.join([parts[0], "\n" + "\n".join(lines) + "\n", parts[2]])
+    path.write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m kernels.cuda.gate", description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="only kernels whose name contains one of these words")
+    parser.add_argument("--write", type=Path, metavar="FILE", help=f"put the table into FILE, between two lines {MARK}")
+    options = parser.parse_args(arguments)
     reason = why_no_gate()
     if reason:
         print(f"the gate cannot run: {reason}", file=sys.stderr)
         return 2
-    chosen = [kernel for kernel in all_kernels() if not words or any(word in kernel.name for word in words)]
+    words = options.words or [""]
+    chosen = [kernel for kernel in all_kernels() if any(word in kernel.name for word in words)]
     lines, wrong = table(chosen)
+    if options.write:
+        write(options.write, lines)
     print("\n".join(lines))
     print(f"\n{len(chosen)} kernels, {len(wrong)} shortfalls", *wrong, sep="\n")
     return 1 if wrong or not chosen else 0

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .compiler import cuda, why_no_gpu
 
-__all__ = ["Executor", "Kernel", "on_gpu", "running_on"]
+__all__ = ["Executor", "Kernel", "executor", "on_gpu", "running_on"]
 
 
 class Executor(Protocol):
@@ -18,6 +18,9 @@ class Executor(Protocol):
 
     def launch(self, kernel: Kernel, grid: tuple[int, ...], arguments: tuple[Any, ...], stream: Any = None) -> Any:
         """Run ``kernel`` with a block for each index below ``grid``, in the order of the stream."""
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A new array in the executor's memory, whose numbers nobody has written yet."""
 
 
 class Kernel:
@@ -83,7 +86,7 @@ class Kernel:
         """
         grid = (grid,) if isinstance(grid, int) else tuple(grid)
         if math.prod(grid) > 0:
-            _executor.get().launch(self, grid, arguments, stream)
+            executor().launch(self, grid, arguments, stream)
 
 
 class Gpu:
@@ -97,14 +100,22 @@ class Gpu:
             )
         kernel.compiled()[grid, kernel.threads, stream or 0](*arguments)
 
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return cuda.device_array(shape, dtype)
+
 
 GPU = Gpu()
 _executor: ContextVar[Executor] = ContextVar("executor", default=GPU)
 
 
+def executor() -> Executor:
+    """What runs kernels now."""
+    return _executor.get()
+
+
 def on_gpu() -> bool:
     """Whether kernels are launched on the GPU, and not in a simulator."""
-    return _executor.get() is GPU
+    return executor() is GPU
 
 
 @contextlib.contextmanager

@@ -70,8 +70,14 @@ class MachineCode:
 
     @property
     def product_loops(self) -> tuple[Loop, ...]:
-        """The innermost loops that multiply matrices: those with 16 multiply-adds or more, or with the tensor cores."""
-        return tuple(loop for loop in self.loops if loop.count("FFMA") >= 16 or loop.count("HMMA"))
+        """The innermost loops that multiply matrices.
+
+        They use the tensor cores, or have 16 multiply-adds or more on numbers from shared memory. (An exponential is
+        a polynomial: a loop of exponentials has multiply-adds too, but reads no shared memory.)
+        """
+        return tuple(
+            loop for loop in self.loops if loop.count("HMMA") or (loop.count("FFMA") >= 16 and loop.count("LDS"))
+        )
 
 
 def why_no_gate() -> str:
