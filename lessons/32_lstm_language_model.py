@@ -334,9 +334,9 @@ ax.legend()
 save_figure(fig, "learning")
 
 # %%
-# The LSTM leaves the classic far behind. But Kneser and Ney's model it does not beat: when we ran this, it was 0.01 bits
-# better on the validation text and 0.02 worse on the test, and that is not more than one and a half standard errors.
-# Call it a draw, won by somebody who only counts.
+# The LSTM leaves the classic far behind. But Kneser and Ney's model it does not beat: when we ran this, it was 0.01
+# bits better on the validation text and 0.02 worse on the test, one and a half standard errors. So nothing is decided
+# between them, and that against somebody who only counts.
 #
 # The gray curve shows each epoch as it went, with hidden endings and dropout, and still it falls below the blue one:
 # the network over-fits, and it must, with several parameters for each letter of the text. But the blue curve does not
