@@ -125,6 +125,10 @@ class Array:
     def __reduce__(self) -> tuple:
         return revived, (self.library.name, self.library.to_numpy(self))
 
+    def __str__(self) -> str:
+        self.library.waits["str"] += 1
+        return str(self._values)
+
     def __repr__(self) -> str:
         return f"{self.library.name} {self._values!r}"
 
@@ -136,13 +140,13 @@ class Array:
         value = self.library.operand(value)
         self.library.writable(self)
         if isinstance(value, np.ndarray):
-            if value.size > 1 and named_twice(self._values.shape, key):
-                raise CupyDiffers("values are assigned through an index that names a place twice")
             if overlaps(self._values, key, value):
                 raise CupyDiffers("memory is copied over a part of itself")
             exact("an assignment", value, self._values.dtype)
         with np.errstate(all="ignore"):
             self._values[key] = value
+        if isinstance(value, np.ndarray) and value.size > 1 and named_twice(self._values.shape, key):
+            raise CupyDiffers("values were assigned through an index that names a place twice")
 
     def __neg__(self) -> Any:
         return self.library.ufunc("negative", operator.neg, self)
