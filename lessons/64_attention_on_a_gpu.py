@@ -50,7 +50,7 @@ for N in (1024, 4096, 32768):
 # We begin with what the formula says: a kernel for S, one that makes P of it, one for O. In this lesson the width is 16
 # and so is the side of a block: 16 x 16 threads. So a thread has one element of everything: thread (tx, ty) fetches
 # element (ty, tx) of a tile, computes one score, and later one element of the result. (A **tile** is a block of a
-# matrix; lesson 61 multiplies matrices with them.) Four functions that all kernels of this lesson share:
+# matrix; lesson 61 multiplies matrices with them.) Five functions that the kernels of this lesson share:
 
 TILE = 16  # of queries and of keys; also the width of the head
 PADDED = (TILE, TILE + 1)  # shared memory has 32 banks; with 17 numbers a row, columns are spread over all of them
