@@ -23,10 +23,10 @@ from ..vector import store4
 from .shades import adder, shader
 from .tiles import loader, product, shared_head, storer, transposed_product
 
-__all__ = ["DELTA", "KERNELS", "KEYS", "QUERIES", "TILES"]
+__all__ = ["DELTA", "KERNELS", "KEYS", "KEY_TILES", "QUERIES", "QUERY_TILES"]
 
 MATRIX = "float32[:, :, :, ::1]"
-ROWS = "float32[:, :, ::1]"
+ROW = "float32[::1]"
 
 
 def delta_kernel() -> Kernel:
@@ -89,7 +89,25 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
     shade = shader(rows, columns, threads, True)
     add = adder(columns, across)
 
-    def backward_keys(q, k, v, grad, mask, shift, delta, dk, dv, scale, group, masked, causal):
+    def backward_keys(
+        q,
+        k,
+        v,
+        grad,
+        mask,
+        shift,
+        delta,
+        dk,
+        dv,
+        scale,
+        group,
+        masked,
+        step_batch,
+        step_head,
+        step_query,
+        step_key,
+        causal,
+    ):
         tile_k = cuda.shared.array(keys_size, float32, 16)
         tile_v = cuda.shared.array(keys_size, float32, 16)
         tile_x = cuda.shared.array(operand_size, float32, 16)  # of the queries, the gradient, the queries again
@@ -116,9 +134,10 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
                 av[i, j] = float32(0.0)
         start = int32(0)
         if causal:
-            start = row
+            start = row // columns * columns
         for head in range(key_head * group, (key_head + 1) * group):
             first_query = (batch * q.shape[1] + head) * q.shape[2]
+            at_mask = batch * step_batch + head * step_head
             for column in range(start, queries, columns):
                 at_q = (first_query + column) * width
                 shaded = masked or column + columns > queries or row + rows > keys or (causal and column < row + rows)
@@ -128,7 +147,7 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
                 for c in range(chunks):
                     cuda.syncthreads()
                     if c == 0 and shaded:
-                        shade(tile_p, row, column, queries, keys, batch, head, mask, masked, causal)
+                        shade(tile_p, row, column, queries, keys, mask, at_mask, step_query, step_key, masked, causal)
                     load(tile_x, q, at_q + c * chunk, queries - column)
                     cuda.syncthreads()
                     compare(s, tile_k, c * pieces, tile_x, ty, tx)
@@ -154,10 +173,6 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
                     cuda.syncthreads()
                     compare(t, tile_v, c * pieces, tile_x, ty, tx)
                     combine(av, c * owned, tile_p, tile_x, ty, tx)
-                for i in range(4):
-                    for j in range(owned_scores):
-                        s[i, j] = float32(0.0)
-                add(s, tile_p, ty, tx)  # P^T again, which would have held 16 registers or more all the while
                 for g in range(score_groups):
                     for e in range(4):
                         query = min(column + 4 * (tx + g * across) + e, queries - 1)
@@ -186,7 +201,7 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
 
     backward_keys.__name__ = f"attention_backward_keys_{width}"
     backward_keys.__doc__ = keys_kernel.__doc__
-    types = f"{', '.join([MATRIX] * 5)}, float32[::1], float32[::1], {MATRIX}, {MATRIX}, float32, int32, int32, int32"
+    types = f"{', '.join([MATRIX] * 4)}, {', '.join([ROW] * 3)}, {MATRIX}, {MATRIX}, float32{', int32' * 7}"
     return Kernel(backward_keys, threads=threads, types=types, blocks_per_sm=blocks_per_sm)
 
 
@@ -219,7 +234,9 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
     shade = shader(rows, columns, threads, False)
     add = adder(columns, across)
 
-    def backward_queries(q, k, v, grad, mask, shift, delta, dq, scale, share, masked, causal):
+    def backward_queries(
+        q, k, v, grad, mask, shift, delta, dq, scale, share, masked, step_batch, step_head, step_query, step_key, causal
+    ):
         tile_q = cuda.shared.array(queries_size, float32, 16)
         tile_g = cuda.shared.array(queries_size, float32, 16)
         tile_x = cuda.shared.array(operand_size, float32, 16)  # of the values, then of the keys
@@ -241,6 +258,7 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
         at_q = (first_query + row) * width
         at_k = (batch * k.shape[1] + shared_head(head, share)) * k.shape[2] * width
 
+        at_mask = batch * step_batch + head * step_head
         load_queries(tile_q, q, at_q, queries - row)
         load_queries(tile_g, grad, at_q, queries - row)
         for i in range(4):
@@ -260,7 +278,7 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
             for c in range(chunks):
                 cuda.syncthreads()
                 if c == 0 and shaded:
-                    shade(tile_p, row, column, queries, keys, batch, head, mask, masked, causal)
+                    shade(tile_p, row, column, queries, keys, mask, at_mask, step_query, step_key, masked, causal)
                 load(tile_x, v, at_k + column * width + c * chunk, keys - column)
                 cuda.syncthreads()
                 compare(t, tile_g, c * pieces, tile_x, ty, tx)
@@ -302,17 +320,24 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
 
     backward_queries.__name__ = f"attention_backward_queries_{width}"
     backward_queries.__doc__ = queries_kernel.__doc__
-    types = f"{', '.join([MATRIX] * 5)}, float32[::1], float32[::1], {MATRIX}, float32, float32, int32, int32"
+    types = f"{', '.join([MATRIX] * 4)}, {', '.join([ROW] * 3)}, {MATRIX}, float32, float32{', int32' * 6}"
     return Kernel(backward_queries, threads=threads, types=types, blocks_per_sm=blocks_per_sm)
 
 
-TILES = {  # by width; two tiles with all the columns leave less room than the forward pass has
+# By width. Two tiles of all the columns leave less room than the forward pass has, and two results fewer registers.
+KEY_TILES = {
+    16: {"rows": 128, "columns": 32, "across": 4, "blocks_per_sm": 2},
+    32: {"rows": 64, "columns": 32, "across": 8, "blocks_per_sm": 3},
+    64: {"rows": 64, "columns": 32, "across": 8, "blocks_per_sm": 2},
+    128: {"rows": 16, "columns": 64, "across": 16, "blocks_per_sm": 4},
+}
+QUERY_TILES = {
     16: {"rows": 128, "columns": 32, "across": 4, "blocks_per_sm": 2},
     32: {"rows": 64, "columns": 32, "across": 8, "blocks_per_sm": 3},
     64: {"rows": 64, "columns": 32, "across": 8, "blocks_per_sm": 3},
     128: {"rows": 32, "columns": 32, "across": 8, "blocks_per_sm": 3},
 }
 DELTA = delta_kernel()
-KEYS = {width: keys_kernel(width, **sizes) for width, sizes in TILES.items()}
-QUERIES = {width: queries_kernel(width, **sizes) for width, sizes in TILES.items()}
+KEYS = {width: keys_kernel(width, **sizes) for width, sizes in KEY_TILES.items()}
+QUERIES = {width: queries_kernel(width, **sizes) for width, sizes in QUERY_TILES.items()}
 KERNELS = [DELTA, *KEYS.values(), *QUERIES.values()]

@@ -48,7 +48,7 @@ def attention(
     out, lse = arrays.empty(given.q.shape, q), arrays.empty((batch, heads, length), q)
     FORWARD[width].launch(
         (-(-length // forward.TILES[width]["rows"]), heads, batch),
-        given.q, given.k, given.v, given.mask, arrays.view(out), flat(lse), given.scale, given.share, given.masked,
+        given.q, given.k, given.v, given.mask, arrays.view(out), flat(lse), given.scale, given.share, *given.steps,
         given.causal, stream=given.stream,
     )  # fmt: skip
     return finished(out, v.shape[3], q, given.stream), arrays.deliver(lse, q)
@@ -83,7 +83,7 @@ def attention_backward(
     check_shape("lse", lse, q.shape[:3])
     batch, heads, length, width = given.q.shape
     key_heads, keys = k.shape[1:3]
-    stream, rows = given.stream, backward.TILES[width]["rows"]
+    stream = given.stream
     grad, out = padded(grad, width, stream), padded(out, width, stream)
     count = batch * heads * length
     delta, shift = (arrays.view(arrays.empty((count,), q)) for _ in range(2))
@@ -93,12 +93,12 @@ def attention_backward(
     dq, dk, dv = (arrays.empty(x.shape, q) for x in (given.q, given.k, given.v))
     shared = (given.q, given.k, given.v, grad, given.mask, shift, delta)
     KEYS[width].launch(
-        (-(-keys // rows), key_heads, batch),
-        *shared, arrays.view(dk), arrays.view(dv), given.scale, given.group, given.masked, given.causal, stream=stream,
+        (-(-keys // backward.KEY_TILES[width]["rows"]), key_heads, batch),
+        *shared, arrays.view(dk), arrays.view(dv), given.scale, given.group, *given.steps, given.causal, stream=stream,
     )  # fmt: skip
     QUERIES[width].launch(
-        (-(-length // rows), heads, batch),
-        *shared, arrays.view(dq), given.scale, given.share, given.masked, given.causal, stream=stream,
+        (-(-length // backward.QUERY_TILES[width]["rows"]), heads, batch),
+        *shared, arrays.view(dq), given.scale, given.share, *given.steps, given.causal, stream=stream,
     )  # fmt: skip
     return tuple(finished(d, x.shape[3], q, stream) for d, x in ((dq, q), (dk, k), (dv, v)))
 

@@ -64,7 +64,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
     add = adder(columns, across)
     row_max, row_sum = row_reductions(across)
 
-    def forward(q, k, v, mask, out, lse, scale, share, masked, causal):
+    def forward(q, k, v, mask, out, lse, scale, share, masked, step_batch, step_head, step_query, step_key, causal):
         tile_q = cuda.shared.array(queries_size, float32, 16)
         tile_x = cuda.shared.array(operand_size, float32, 16)  # of the keys, then of the values
         tile_p = cuda.shared.array(weights_size, float32, 16)  # of B, then of the weights
@@ -85,6 +85,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
         at_q = first_query * width
         at_k = (batch * k.shape[1] + shared_head(head, share)) * k.shape[2] * width
 
+        at_mask = batch * step_batch + head * step_head
         load_queries(tile_q, q, at_q, queries - row)
         for i in range(4):
             m[i] = float32(-math.inf)
@@ -102,7 +103,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
             for c in range(chunks):
                 cuda.syncthreads()
                 if c == 0 and shaded:
-                    shade(tile_p, row, column, queries, keys, batch, head, mask, masked, causal)
+                    shade(tile_p, row, column, queries, keys, mask, at_mask, step_query, step_key, masked, causal)
                 load(tile_x, k, at_k + column * width + c * chunk, keys - column)
                 cuda.syncthreads()
                 compare(s, tile_q, c * pieces, tile_x, ty, tx)
@@ -157,7 +158,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
 
     forward.__name__ = f"attention_forward_{width}"
     matrix = "float32[:, :, :, ::1]"
-    types = f"{matrix}, {matrix}, {matrix}, {matrix}, {matrix}, float32[::1], float32, float32, int32, int32"
+    types = f"{matrix}, {matrix}, {matrix}, float32[::1], {matrix}, float32[::1], float32, float32{', int32' * 6}"
     forward.__doc__ = forward_kernel.__doc__
     return Kernel(forward, threads=threads, types=types, blocks_per_sm=blocks_per_sm)
 

@@ -37,7 +37,7 @@ def fused_kernel(width: int) -> Kernel:
     keys = 16
     queries_size, keys_size = (width, THREADS), (keys, width)
 
-    def fused(q, k, v, mask, out, lse, scale, group, masked, causal):
+    def fused(q, k, v, mask, out, lse, scale, group, masked, step_batch, step_head, step_query, step_key, causal):
         tile_q = cuda.shared.array(queries_size, float32)
         tile_k = cuda.shared.array(keys_size, float32)
         tile_v = cuda.shared.array(keys_size, float32)
@@ -55,6 +55,7 @@ def fused_kernel(width: int) -> Kernel:
             tile_q[e % width, e // width] = number
         for d in range(width):
             a[d] = float32(0.0)
+        at_mask = batch * step_batch + head * step_head
         m = float32(-math.inf)
         l = float32(0.0)
         end = k.shape[2]
@@ -78,10 +79,8 @@ def fused_kernel(width: int) -> Kernel:
                 for d in range(width):
                     score += tile_q[d, thread] * tile_k[j, d]
                 score *= scale
-                if masked:
-                    b = min(batch, mask.shape[0] - 1)
-                    h = min(head, mask.shape[1] - 1)
-                    score += mask[b, h, min(query, mask.shape[2] - 1), min(key, mask.shape[3] - 1)]
+                if masked and query < q.shape[2]:
+                    score += mask[at_mask + query * step_query + key * step_key]
                 if causal and key > query:
                     score = float32(-math.inf)
                 top = max(m, score)
@@ -105,7 +104,7 @@ def fused_kernel(width: int) -> Kernel:
     fused.__name__ = f"attention_fused_{width}"
     fused.__doc__ = fused_kernel.__doc__
     matrix = "float32[:, :, :, ::1]"
-    types = f"{', '.join([matrix] * 5)}, float32[::1], float32, int32, int32, int32"
+    types = f"{', '.join([matrix] * 3)}, float32[::1], {matrix}, float32[::1], float32{', int32' * 7}"
     return Kernel(fused, threads=THREADS, types=types)
 
 
@@ -129,7 +128,7 @@ def fused_attention(
     out, lse = arrays.empty(given.q.shape, q), arrays.empty((batch, heads, length), q)
     FUSED[width].launch(
         (-(-length // THREADS), heads, batch),
-        given.q, given.k, given.v, given.mask, arrays.view(out), flat(lse), given.scale, given.group, given.masked,
+        given.q, given.k, given.v, given.mask, arrays.view(out), flat(lse), given.scale, given.group, *given.steps,
         given.causal, stream=given.stream,
     )  # fmt: skip
     return finished(out, v.shape[3], q, given.stream), arrays.deliver(lse, q)

@@ -21,14 +21,15 @@ WIDTHS = (16, 32, 64, 128)  # the widths of a head that kernels exist for; other
 class Operands:
     """Attention's operands as kernels take them: of one width, without gaps, on the device.
 
-    ``mask`` holds numbers (batch, heads, queries, keys), each dimension possibly 1; ``masked`` is 0 if there is none.
+    ``mask`` holds numbers, (batch, heads, queries, keys) made flat, and ``steps`` says how to find them: whether there
+    is a mask, and by how much the index grows from one batch, head, query or key to the next.
     """
 
     q: Any
     k: Any
     v: Any
     mask: Any
-    masked: int
+    steps: tuple[int, int, int, int, int]
     causal: int
     scale: np.float32
     stream: Any
@@ -60,10 +61,10 @@ def operands(
     check_shapes(operation, q, k, v)
     stream = arrays.stream_of(q, k, v) if stream is None else stream
     width = next(w for w in WIDTHS if w >= max(q.shape[3], v.shape[3]))
-    numbers = mask_numbers(operation, mask, q, k, stream)
+    numbers, steps = mask_numbers(operation, mask, q, k, stream)
     scale = 1 / math.sqrt(q.shape[3]) if scale is None else scale
     q, k, v = (padded(x, width, stream) for x in (q, k, v))
-    return Operands(q, k, v, numbers, int(mask is not None), int(causal), np.float32(scale), stream)
+    return Operands(q, k, v, numbers, steps, int(causal), np.float32(scale), stream)
 
 
 # --- checks ------------------------------------------------------------------------------------------------------
@@ -109,18 +110,20 @@ def check_mask(operation: str, mask: Any, q: Any, k: Any) -> None:
 # --- making ready ------------------------------------------------------------------------------------------------
 
 
-def mask_numbers(operation: str, mask: Any, q: Any, k: Any, stream: Any) -> Any:
-    """The mask as numbers to add, four-dimensional; one zero where there is none."""
+def mask_numbers(operation: str, mask: Any, q: Any, k: Any, stream: Any) -> tuple[Any, tuple[int, int, int, int, int]]:
+    """The mask as numbers to add, flat, and its steps; a single zero where there is none."""
     if mask is None:
-        return arrays.view(arrays.zeros((1, 1, 1, 1), q))
+        return arrays.view(arrays.zeros((1,), q)), (0, 0, 0, 0, 0)
     check_mask(operation, mask, q, k)
     mask = mask.reshape((1,) * (4 - len(mask.shape)) + tuple(mask.shape))
-    if mask.dtype == np.float32:
-        return padded(mask, mask.shape[3], stream)
-    numbers = arrays.view(arrays.empty(mask.shape, mask))
     batch, heads, queries, keys = mask.shape
+    strides = (heads * queries * keys, queries * keys, keys, 1)
+    steps = (1, *(0 if n == 1 else s for n, s in zip(mask.shape, strides, strict=True)))
+    if mask.dtype == np.float32:
+        return flat(padded(mask, keys, stream)), steps
+    numbers = arrays.view(arrays.empty(mask.shape, mask))
     NUMBERS.launch((-(-queries * keys // 256), heads, batch), arrays.view(mask), numbers, stream=stream)
-    return numbers
+    return flat(numbers), steps
 
 
 def padded(array: Any, width: int, stream: Any) -> Any:

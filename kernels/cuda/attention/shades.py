@@ -1,7 +1,7 @@
 """What is added to the scores of a tile: the mask, and -inf where a query must not see a key.
 
-exp(-inf) = 0, so a score of -inf takes no part. The mask is a (batch, heads, queries, keys) array of numbers, in which
-a dimension of size 1 stands for all its indices.
+exp(-inf) = 0, so a score of -inf takes no part. The mask is a flat array of numbers; from one query to the next its
+index grows by ``step_query``, from one key to the next by ``step_key``, 0 where one number stands for all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["adder", "shader"]
 
 
 def shader(rows: int, columns: int, threads: int, keys_first: bool) -> Callable[..., Any]:
-    """``shade(tile, row, column, queries, keys, batch, head, mask, masked, causal)``: all threads write a tile of B.
+    """``shade(tile, row, column, queries, keys, mask, at, step_query, step_key, masked, causal)``: write a tile of B.
 
     B is the mask where ``masked``; -inf beyond the ``queries`` and ``keys`` that there are and, where ``causal``, for a
     key behind the query; else 0. The tile begins at ``row`` and ``column`` of B or, with ``keys_first``, of B^T.
@@ -27,11 +27,9 @@ def shader(rows: int, columns: int, threads: int, keys_first: bool) -> Callable[
     turn = swizzle(columns)
 
     @device
-    def shade(tile, row, column, queries, keys, batch, head, mask, masked, causal):
+    def shade(tile, row, column, queries, keys, mask, at, step_query, step_key, masked, causal):
         thread = int32(cuda.threadIdx.x)
         c = thread % columns
-        b = min(batch, mask.shape[0] - 1)
-        h = min(head, mask.shape[1] - 1)
         for r in range(thread // columns, rows, together):
             query = row + r
             key = column + c
@@ -42,7 +40,7 @@ def shader(rows: int, columns: int, threads: int, keys_first: bool) -> Callable[
             if query >= queries or key >= keys or (causal and key > query):
                 value = float32(-math.inf)
             elif masked:
-                value = mask[b, h, min(query, mask.shape[2] - 1), min(key, mask.shape[3] - 1)]
+                value = mask[at + query * step_query + key * step_key]
             tile[r * columns + (((c >> 2) ^ ((r >> 2) & turn)) << 2) + (c & 3)] = value
 
     return shade

@@ -26,7 +26,7 @@ def scores_kernel() -> Kernel:
     help; 4 n n_k are written. Grid: (tiles of keys, tiles of queries, batch * heads).
     """
 
-    def attention_scores(q, k, mask, s, scale, group, masked, causal):
+    def attention_scores(q, k, mask, s, scale, group, masked, step_batch, step_head, step_query, step_key, causal):
         key = int32(cuda.blockIdx.x) * 16 + int32(cuda.threadIdx.x)
         query = int32(cuda.blockIdx.y) * 16 + int32(cuda.threadIdx.y)
         batch = int32(cuda.blockIdx.z) // q.shape[1]
@@ -37,15 +37,13 @@ def scores_kernel() -> Kernel:
                 score += q[batch, head, query, d] * k[batch, head // group, key, d]
             score *= scale
             if masked:
-                b = min(batch, mask.shape[0] - 1)
-                h = min(head, mask.shape[1] - 1)
-                score += mask[b, h, min(query, mask.shape[2] - 1), min(key, mask.shape[3] - 1)]
+                score += mask[batch * step_batch + head * step_head + query * step_query + key * step_key]
             if causal and key > query:
                 score = float32(-math.inf)
             s[batch, head, query, key] = score
 
     attention_scores.__doc__ = scores_kernel.__doc__
-    types = f"{', '.join([MATRIX] * 4)}, float32, int32, int32, int32"
+    types = f"{MATRIX}, {MATRIX}, float32[::1], {MATRIX}, float32{', int32' * 7}"
     return Kernel(attention_scores, threads=(16, 16), types=types)
 
 
@@ -133,7 +131,7 @@ def three_kernel_attention(
     rows, tiles = batch * heads * length, -(-length // 16)
     SCORES.launch(
         (-(-keys // 16), tiles, batch * heads),
-        given.q, given.k, given.mask, s, given.scale, given.group, given.masked, given.causal, stream=given.stream,
+        given.q, given.k, given.mask, s, given.scale, given.group, *given.steps, given.causal, stream=given.stream,
     )  # fmt: skip
     WEIGHTS.launch(-(-rows // 4), s.reshape(rows, keys), flat(lse), stream=given.stream)
     VALUES.launch((width // 16, tiles, batch * heads), s, given.v, arrays.view(out), given.group, stream=given.stream)
