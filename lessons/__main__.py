@@ -16,6 +16,7 @@ from pathlib import Path
 from lessons.catalogue import LESSONS, Lesson, find_lessons
 from lessons.exercise import check, checks
 from lessons.ledger import Entry, ledger
+from lessons.pipe import while_read
 from lessons.register import Formula, Quantity, find, show
 from lessons.runner import Run, run_lesson
 from lessons.store import recall, remember
@@ -28,6 +29,10 @@ def main(arguments: Sequence[str] | None = None, folder: Path = LESSONS) -> int:
     for stream in (sys.stdout, sys.stderr):  # a lesson may print what this terminal cannot
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    return while_read(lambda: _command(arguments, folder))
+
+
+def _command(arguments: Sequence[str] | None, folder: Path) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "run":

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from lessons.pipe import while_read
 from lessons.runner import child_environment
 
 EXERCISES = Path(__file__).with_name("exercises")
@@ -203,4 +204,4 @@ def _line_of(error: BaseException, path: Path) -> str:
 if __name__ == "__main__":
     from lessons import exercise  # not as __main__: the checks raise the class Wrong of the imported module
 
-    sys.exit(exercise._check_here(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
+    sys.exit(while_read(lambda: exercise._check_here(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))))

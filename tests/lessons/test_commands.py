@@ -333,6 +333,49 @@ def test_the_module_is_a_program():
     assert run.stdout.startswith("D3-4-d")
 
 
+@pytest.fixture
+def closed_pipe():
+    """The end of a pipe that is written to; nobody reads the other one."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+def run_into(pipe, *command, stderr=subprocess.PIPE, **environment):
+    """`python -m lessons` with the pipe as its output."""
+    return subprocess.run(
+        [sys.executable, "-m", "lessons", *command],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=pipe,
+        stderr=stderr,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe as another error")
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["written at the end", "written at once"])
+@pytest.mark.parametrize("command", [[], ["formulas", "D3-4-d"], ["check", "1"]], ids=["list", "formulas", "check"])
+def test_a_closed_pipe_ends_a_command_without_a_word(command, unbuffered, closed_pipe):
+    run = run_into(closed_pipe, *command, PYTHONUNBUFFERED=unbuffered)
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe as another error")
+def test_a_closed_pipe_ends_the_check_of_a_solution_without_a_word(closed_pipe, tmp_path):
+    solution = tmp_path / "solution.py"
+    solution.write_text("")
+    run = run_into(closed_pipe, "check", "1", str(solution))
+    assert (run.returncode, run.stderr) == (141, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows reports a closed pipe as another error")
+def test_an_error_message_into_a_closed_pipe(closed_pipe):
+    assert run_into(closed_pipe, "formulas", "D9", stderr=closed_pipe).returncode == 141
+
+
 def test_unknown_command_is_a_usage_error(capsys):
     with pytest.raises(SystemExit) as end:
         main(["dance"])
