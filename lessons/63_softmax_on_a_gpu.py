@@ -33,6 +33,7 @@ import numpy as np
 import minidl
 import minidl.nn.functional as F
 from kernels.cuda import arrays, roofline
+from kernels.cuda import softmax as family
 from kernels.cuda.compiler import cuda, device, float32, why_no_gpu
 from kernels.cuda.kernel import Kernel, running_on
 from kernels.simulator import Simulator
@@ -596,6 +597,25 @@ print(f"engine and kernel differ by {np.abs(tensor.grad.numpy() - dx).max():.0e}
 print(f"a row of slopes sums to {np.abs(dx.sum(axis=1)).max():.0e} at most")
 assert np.allclose(dx, tensor.grad.numpy(), rtol=1e-5, atol=1e-7)
 assert np.abs(dx.sum(axis=1)).max() < 1e-6
+
+# %%
+# Ready to use
+# ------------
+#
+# ``kernels.cuda.softmax`` has softmax, log-softmax and their ways back for arrays of any shape. It looks at the length
+# of the rows and chooses: up to 1024 numbers, a warp holds the row in registers; a longer one gets a block, and the
+# running softmax. We let the simulator count once more.
+
+for length in (100, 1500):
+    short_or_long = x.ravel()[: 3 * length].reshape(3, length)
+    with running_on(Simulator(counting=True)) as simulator:
+        p = family.softmax(short_or_long)
+    assert np.allclose(p, softmax(short_or_long.astype(np.float64)), rtol=2e-6, atol=0)
+    if not WHY_NO_GPU:
+        assert np.allclose(p, family.softmax(short_or_long), rtol=1e-5, atol=0)
+    report = simulator.reports[-1]
+    print(f"rows of {length}: {report.kernel}, {bytes_an_element(report, p.size):.0f} bytes an element")
+    assert bytes_an_element(report, p.size) == (8 if length <= 1024 else 12)
 
 # %%
 # Summary
