@@ -24,17 +24,19 @@ class Scaled(Module):
     weight: Parameter | None
     bias: Parameter | None
 
-    def add_scale(self, shape: tuple[int, ...], weight: bool, bias: bool, device: Any, dtype: Any) -> None:
-        for name, wanted in (("weight", weight), ("bias", bias)):
-            tensor = Parameter(empty(type(self).__name__, shape, device, dtype)) if wanted else None
+    def add_scale(self, shape: tuple[int, ...], device: Any, dtype: Any, **wanted: bool) -> None:
+        """Register the parameters that are named; one that is not wanted is None."""
+        for name, is_wanted in wanted.items():
+            tensor = Parameter(empty(type(self).__name__, shape, device, dtype)) if is_wanted else None
             self.register_parameter(name, tensor)
 
     def reset_parameters(self) -> None:
         """The initial values again: weight 1, bias 0."""
         if self.weight is not None:
             init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        bias = getattr(self, "bias", None)  # RMSNorm has no such attribute
+        if bias is not None:
+            init.zeros_(bias)
 
 
 class BatchNorm(Scaled):
@@ -63,7 +65,7 @@ class BatchNorm(Scaled):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        self.add_scale((num_features,), affine, affine and bias, device, dtype)
+        self.add_scale((num_features,), device, dtype, weight=affine, bias=affine and bias)
         for name in ("running_mean", "running_var"):
             statistic = empty(type(self).__name__, (num_features,), device, dtype) if track_running_stats else None
             self.register_buffer(name, statistic)
@@ -153,7 +155,9 @@ class LayerNorm(Scaled):
         self.normalized_shape = as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        self.add_scale(self.normalized_shape, elementwise_affine, elementwise_affine and bias, device, dtype)
+        self.add_scale(
+            self.normalized_shape, device, dtype, weight=elementwise_affine, bias=elementwise_affine and bias
+        )
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:
@@ -166,7 +170,7 @@ class LayerNorm(Scaled):
         )
 
 
-class RMSNorm(Module):
+class RMSNorm(Scaled):
     """Each sample divided by the root of the mean of its squares over its last dimensions. See ``F.rms_norm``.
 
     Args:
@@ -174,8 +178,6 @@ class RMSNorm(Module):
         eps: None takes the distance from 1 to the next number of the input's dtype.
         elementwise_affine: whether there is a weight, one number a place.
     """
-
-    weight: Parameter | None
 
     def __init__(
         self,
@@ -189,14 +191,8 @@ class RMSNorm(Module):
         self.normalized_shape = as_shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        weight = empty("RMSNorm", self.normalized_shape, device, dtype) if elementwise_affine else None
-        self.register_parameter("weight", None if weight is None else Parameter(weight))
+        self.add_scale(self.normalized_shape, device, dtype, weight=elementwise_affine)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """The initial value again: weight 1."""
-        if self.weight is not None:
-            init.ones_(self.weight)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
@@ -235,7 +231,7 @@ class GroupNorm(Scaled):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        self.add_scale((num_channels,), affine, affine and bias, device, dtype)
+        self.add_scale((num_channels,), device, dtype, weight=affine, bias=affine and bias)
         self.reset_parameters()
 
     def forward(self, input: Tensor) -> Tensor:

@@ -68,8 +68,8 @@ class MaxPool2d(MaxPool):
         return F.max_pool2d(input, *self.settings())
 
 
-class AvgPool1d(Module):
-    """The mean of each window: (N, C, L) to (N, C, L'), or without N. See ``F.avg_pool1d``."""
+class AvgPool(Module):
+    """What ``AvgPool1d`` and ``AvgPool2d`` share."""
 
     def __init__(
         self,
@@ -80,20 +80,39 @@ class AvgPool1d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = single(kernel_size)
-        self.stride = self.kernel_size if stride is None else single(stride)
-        self.padding = single(padding)
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+    def settings(self) -> tuple[Size, Size, Size, bool, bool]:
+        """What the operation takes after the input."""
+        return self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
 
     def extra_repr(self) -> str:
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool2d(Module):
+class AvgPool1d(AvgPool):
+    """The mean of each window: (N, C, L) to (N, C, L'), or without N. See ``F.avg_pool1d``."""
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        stride = None if stride is None else as_tuple(stride)
+        super().__init__(as_tuple(kernel_size), stride, as_tuple(padding), ceil_mode, count_include_pad)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.avg_pool1d(input, *self.settings())
+
+
+class AvgPool2d(AvgPool):
     """The mean of each window: (N, C, H, W) to (N, C, H', W'), or without N. See ``F.avg_pool2d``."""
 
     def __init__(
@@ -105,24 +124,15 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         self.divisor_override = divisor_override
 
     def forward(self, input: Tensor) -> Tensor:
-        settings = self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        return F.avg_pool2d(input, *settings, self.divisor_override)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return F.avg_pool2d(input, *self.settings(), self.divisor_override)
 
 
-class AdaptiveAvgPool(Module):
-    """What ``AdaptiveAvgPool1d`` and ``AdaptiveAvgPool2d`` share."""
+class AdaptivePool(Module):
+    """What all four adaptive layers share."""
 
     def __init__(self, output_size: Sizes) -> None:
         super().__init__()
@@ -132,30 +142,26 @@ class AdaptiveAvgPool(Module):
         return f"output_size={self.output_size}"
 
 
-class AdaptiveAvgPool1d(AdaptiveAvgPool):
+class AdaptiveAvgPool1d(AdaptivePool):
     """The means of ``output_size`` windows: (N, C, L) to (N, C, O), or without N. See ``F.adaptive_avg_pool1d``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
-class AdaptiveAvgPool2d(AdaptiveAvgPool):
+class AdaptiveAvgPool2d(AdaptivePool):
     """The means of ``output_size`` windows: (N, C, H, W) to (N, C, *O), or without N. See ``F.adaptive_avg_pool2d``."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)
 
 
-class AdaptiveMaxPool(Module):
+class AdaptiveMaxPool(AdaptivePool):
     """What ``AdaptiveMaxPool1d`` and ``AdaptiveMaxPool2d`` share."""
 
     def __init__(self, output_size: Sizes, return_indices: bool = False) -> None:
-        super().__init__()
-        self.output_size = output_size
+        super().__init__(output_size)
         self.return_indices = return_indices
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):
@@ -172,6 +178,6 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool):
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
 
-def single(value: Size) -> tuple[int, ...]:
+def as_tuple(value: Size) -> tuple[int, ...]:
     """One number as a tuple, as PyTorch keeps and prints the settings of ``AvgPool1d``."""
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
