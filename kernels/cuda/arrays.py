@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .compiler import cuda
-from .kernel import executor, on_gpu
+from .kernel import executor, on_gpu, require_gpu
 
 __all__ = ["check_float32", "deliver", "empty", "is_on_gpu", "stream_of", "view", "zeros"]
 
@@ -23,11 +23,12 @@ def is_on_gpu(array: Any) -> bool:
 
 
 def check_float32(operation: str, **arrays: Any) -> None:
-    """All of the arrays are float32, and on the same side: all on the GPU, or all NumPy's.
+    """All of the arrays are float32, and on the same side: all on the GPU, or all NumPy's; and kernels can run.
 
     Raises:
         TypeError: for anything that is no such array.
         ValueError: for arrays of both sides.
+        RuntimeError: where there is no GPU and no simulator was chosen.
     """
     for name, array in arrays.items():
         if not (isinstance(array, np.ndarray) or is_on_gpu(array)):
@@ -39,6 +40,8 @@ def check_float32(operation: str, **arrays: Any) -> None:
     if len({is_on_gpu(array) for array in arrays.values()}) > 1:
         sides = ", ".join(f"{name} {'on the GPU' if is_on_gpu(array) else 'NumPy'}" for name, array in arrays.items())
         raise ValueError(f"{operation}: arrays of NumPy and arrays on the GPU do not mix ({sides})")
+    if on_gpu():
+        require_gpu(operation)
 
 
 def view(array: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .compiler import cuda, why_no_gpu
 
-__all__ = ["Executor", "Kernel", "executor", "on_gpu", "running_on"]
+__all__ = ["Executor", "Kernel", "executor", "on_gpu", "require_gpu", "running_on"]
 
 
 class Executor(Protocol):
@@ -89,18 +89,28 @@ class Kernel:
             executor().launch(self, grid, arguments, stream)
 
 
+def require_gpu(operation: str) -> None:
+    """A GPU can be used.
+
+    Raises:
+        RuntimeError: where there is none, with the reason.
+    """
+    reason = why_no_gpu()
+    if reason:
+        raise RuntimeError(
+            f"{operation}: no GPU can be used ({reason}); kernels.simulator runs kernels on the processor"
+        )
+
+
 class Gpu:
     """The GPU that is in use, through Numba-CUDA."""
 
     def launch(self, kernel: Kernel, grid: tuple[int, ...], arguments: tuple[Any, ...], stream: Any = None) -> None:
-        reason = why_no_gpu()
-        if reason:
-            raise RuntimeError(
-                f"{kernel.name}: no GPU can be used ({reason}); kernels.simulator runs kernels on the processor"
-            )
+        require_gpu(kernel.name)
         kernel.compiled()[grid, kernel.threads, stream or 0](*arguments)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        require_gpu("empty")
         return cuda.device_array(shape, dtype)
 
 

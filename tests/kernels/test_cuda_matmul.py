@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernels.cuda import arrays
 from kernels.cuda.compiler import cuda
 from kernels.cuda.kernel import running_on
 from kernels.cuda.matmul import ACTIVATIONS, KERNELS, LADDER, general, layout, matmul, work
@@ -208,6 +209,16 @@ def test_alpha_beta_and_bias(columns):
     np.testing.assert_allclose(c, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "view",
+    [lambda bias: bias[::2], lambda bias: bias[8::-1], lambda bias: np.broadcast_to(bias[0], 9)],
+    ids=["every other", "backwards", "one for all"],
+)
+def test_bias_need_not_lie_side_by_side(view):
+    a, b, bias = numbers(5, 4), numbers(4, 9, seed=1), view(numbers(18, seed=2)[:17])
+    np.testing.assert_allclose(run(matmul, a, b, bias=bias), a @ b + bias, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("columns", [20, 19], ids=["wide", "single"])
 def test_what_out_holds_is_not_read_where_beta_is_0(columns):
     a, b = numbers(7, 12), numbers(12, columns, seed=1)
@@ -271,7 +282,17 @@ def test_errors():
     a, b, c = numbers(4, 6), numbers(6, 8), numbers(4, 8)
     known = "None, 'relu', 'gelu', 'gelu_tanh', 'sigmoid', 'silu', 'tanh'"
     whole = numbers(4, 20)
+    locked = numbers(4, 8)
+    locked.flags.writeable = False
+    beyond = "is beyond the largest float32, 3.4028235e+38"
     for text, error, arguments, options in [
+        ("matmul: out is read-only", ValueError, (a, b, locked), {}),
+        ("matmul: alpha must be a number, not NoneType", TypeError, (a, b), {"alpha": None}),
+        ("matmul: alpha must be a number, not ndarray", TypeError, (a, b), {"alpha": np.ones(2)}),
+        ("matmul: beta must be a number, not str", TypeError, (a, b, c), {"beta": "2"}),
+        (f"matmul: alpha {beyond}", ValueError, (a, b), {"alpha": -1e300}),
+        (f"matmul: beta {beyond}", ValueError, (a, b, c), {"beta": 10**400}),
+        (f"matmul: activation must be one of {known}, not ['relu']", ValueError, (a, b), {"activation": ["relu"]}),
         ("matmul: a must be an array of NumPy or on the GPU, not list", TypeError, ([[1.0]], b), {}),
         ("matmul: b must be float32, not float64", TypeError, (a, b.astype(np.float64)), {}),
         ("matmul: bias must be float32, not int64", TypeError, (a, b), {"bias": np.arange(8)}),
@@ -319,6 +340,19 @@ def test_errors():
         with pytest.raises(error) as caught:
             run(matmul, *arguments, **options)
         assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("call", [matmul, LADDER["naive"]], ids=["matmul", "naive"])
+def test_no_gpu_and_no_simulator(call, monkeypatch):
+    monkeypatch.setattr("kernels.cuda.kernel.why_no_gpu", lambda: "it went home")
+    with pytest.raises(RuntimeError) as caught:
+        call(numbers(4, 6), numbers(6, 8))
+    name = getattr(call, "name", "matmul")
+    words = "no GPU can be used (it went home); kernels.simulator runs kernels on the processor"
+    assert str(caught.value) == f"{name}: {words}"
+    with pytest.raises(RuntimeError) as caught:
+        arrays.empty((2, 3), like=numbers(2, 3))
+    assert str(caught.value) == f"empty: {words}"
 
 
 def test_out_beside_an_input_in_one_array_is_fine():

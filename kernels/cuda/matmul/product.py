@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from .. import arrays
 from ..kernel import on_gpu
 from . import general
 from .activations import ACTIVATIONS
-from .layout import Matrices, flat, fold, launches, matrices, overlap
+from .layout import FLOAT, Matrices, flat, fold, interface, launches, matrices, overlap
 
 __all__ = ["matmul"]
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def matmul(
@@ -46,19 +48,21 @@ def matmul(
         ``out``, or an array of the library of ``a``.
 
     Raises:
-        TypeError: for anything but float32 arrays.
-        ValueError: for shapes that do not fit, arrays of both the processor's and the GPU's memory, an ``out`` that
-            shares memory with another argument, and arrays that would have to be copied and cannot be.
+        TypeError: for anything but float32 arrays, and factors that are no numbers.
+        ValueError: for shapes that do not fit, arrays of both the processor's and the GPU's memory, an ``out`` that is
+            read-only or shares memory with another argument, and arrays that would have to be copied and cannot be.
+        RuntimeError: where there is no GPU and no simulator was chosen.
     """
     inputs = {"a": a, "b": b} if bias is None else {"a": a, "b": b, "bias": bias}
     arrays.check_float32("matmul", **inputs, **({} if out is None else {"out": out}))
     shape, K = shape_of(a, b, transpose_a, transpose_b)
+    alpha, beta = factor("alpha", alpha), factor("beta", beta)
     check_out(out, shape, beta, inputs)
     if bias is not None and tuple(bias.shape) != shape[-1:]:
         raise ValueError(
             f"matmul: bias must have shape {shape[-1:]}, a number for each column, not {tuple(bias.shape)}"
         )
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str | None) or activation not in ACTIVATIONS:
         known = ", ".join(map(repr, ACTIVATIONS))
         raise ValueError(f"matmul: activation must be one of {known}, not {activation!r}")
 
@@ -67,7 +71,7 @@ def matmul(
     if 0 not in shape:
         first = located("a", a, shape[:-2], transpose_a)
         second = located("b", b, shape[:-2], transpose_b)
-        added = flat(result)[:0] if bias is None else located("bias", bias.reshape(1, -1), (), False).memory
+        added = flat(result)[:0] if bias is None else row("bias", bias)
         multiply(first, second, result, K, added, (alpha, beta), activation, stream)
     if out is None:
         return arrays.deliver(result, like=a)
@@ -117,12 +121,20 @@ def located(name: str, array: Any, batch: tuple[int, ...], transpose: bool) -> M
     return found
 
 
+def row(name: str, array: Any) -> Any:
+    """The numbers of an array of one axis, side by side: a copy where they are not."""
+    array = on_this_side(array)
+    if array.shape[0] > 1 and array.strides[0] != FLOAT:
+        array = copy(name, array)
+    return flat(array)
+
+
 def copy(name: str, array: Any) -> Any:
     """A C-contiguous copy."""
     if not hasattr(array, "copy"):
         raise ValueError(
-            f"matmul: neither the rows nor the columns of {name} lie together in memory (shape {tuple(array.shape)}, "
-            f"strides {tuple(array.strides)} bytes), and {type(array).__name__} has no copy()"
+            f"matmul: the numbers of {name} do not lie together in memory, in rows or in columns (shape "
+            f"{tuple(array.shape)}, strides {tuple(array.strides)} bytes), and {type(array).__name__} has no copy()"
         )
     return array.copy()
 
@@ -134,7 +146,8 @@ def on_this_side(array: Any) -> Any:
 
 def shape_of(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[tuple[int, ...], int]:
     """The shape of the product, and K."""
-    shapes = f"(a {tuple(a.shape)}{' transposed' * transpose_a}, b {tuple(b.shape)}{' transposed' * transpose_b})"
+    words = [" transposed" if transpose else "" for transpose in (transpose_a, transpose_b)]
+    shapes = f"(a {tuple(a.shape)}{words[0]}, b {tuple(b.shape)}{words[1]})"
     if len(a.shape) < 2 or len(b.shape) < 2:
         raise ValueError(f"matmul: a and b must have at least 2 axes {shapes}")
     M, K = a.shape[-2:][::-1] if transpose_a else a.shape[-2:]
@@ -148,14 +161,26 @@ def shape_of(a: Any, b: Any, transpose_a: bool, transpose_b: bool) -> tuple[tupl
     return (*batch, M, N), K
 
 
+def factor(name: str, value: Any) -> int | float:
+    """The factor as a number of Python, which float32 can hold."""
+    if not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"matmul: {name} must be a number, not {type(value).__name__}")
+    number = value if isinstance(value, int) else float(value)
+    if LARGEST < abs(number) < inf:
+        raise ValueError(f"matmul: {name} is beyond the largest float32, {LARGEST:.8g}")
+    return number
+
+
 def check_out(out: Any, shape: tuple[int, ...], beta: float, inputs: dict[str, Any]) -> None:
-    """``out`` can take the result: it has its shape, its rows lie together, and it is not one of the inputs."""
+    """``out`` can take the result: its shape, rows that lie together, memory to write that is not that of an input."""
     if out is None:
         if beta != 0:
             raise ValueError(f"matmul: beta is {beta}, but there is no out to multiply by it")
         return
     if tuple(out.shape) != shape:
         raise ValueError(f"matmul: out has shape {tuple(out.shape)}, but the product has shape {shape}")
+    if interface(out)["data"][1]:
+        raise ValueError("matmul: out is read-only")
     if 0 in shape:
         return
     c = matrices(out, shape[:-2], by_rows=True)
