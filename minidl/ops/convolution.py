@@ -219,19 +219,8 @@ def convolve(
     groups: int,
 ) -> Tensor:
     """A convolution with n dimensions besides batch and channels."""
-    groups = operands(operation, n, input, weight, bias, groups, "(out_channels, in_channels / groups, {})")
     x, w = input, weight
-    outputs, channels = w.shape[0], w.shape[1] * groups
-    if x.shape[-n - 1] != channels:
-        raise ValueError(
-            f"{operation}: input has {x.shape[-n - 1]} channels but weight expects {channels} = {w.shape[1]} for each "
-            f"of {groups} groups (input {x.shape}, weight {w.shape})"
-        )
-    if outputs % groups:
-        raise ValueError(
-            f"{operation}: weight has {outputs} output channels, which {groups} groups do not divide (weight {w.shape})"
-        )
-    check_bias(operation, bias, outputs, w)
+    groups = check_operands(operation, n, x, w, bias, groups)
     size, kernel = x.shape[-n:], w.shape[2:]
     stride = numbers(operation, "stride", stride, n, 1)
     dilation = numbers(operation, "dilation", dilation, n, 1)
@@ -282,19 +271,8 @@ def convolve_transposed(
     dilation: Any,
 ) -> Tensor:
     """A transposed convolution with n dimensions besides batch and channels."""
-    groups = operands(operation, n, input, weight, bias, groups, "(in_channels, out_channels / groups, {})")
     x, w = input, weight
-    channels, outputs = w.shape[0], w.shape[1] * groups
-    if x.shape[-n - 1] != channels:
-        raise ValueError(
-            f"{operation}: input has {x.shape[-n - 1]} channels but weight expects {channels} (input {x.shape}, weight "
-            f"{w.shape})"
-        )
-    if channels % groups:
-        raise ValueError(
-            f"{operation}: input has {channels} channels, which {groups} groups do not divide (input {x.shape})"
-        )
-    check_bias(operation, bias, outputs, w)
+    groups = check_operands(operation, n, x, w, bias, groups, transposed=True)
     count, kernel = x.shape[-n:], w.shape[2:]
     stride = numbers(operation, "stride", stride, n, 1)
     dilation = numbers(operation, "dilation", dilation, n, 1)
@@ -316,34 +294,53 @@ def convolve_transposed(
 # --- what they share ---------------------------------------------------------------------------------------------
 
 
-def operands(
-    operation: str, n: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, weight_shape: str
-) -> int:
-    """Check what input, weight, bias and groups are, apart from how their lengths fit; returns ``groups``."""
-    if bias is None:
-        one_dtype(operation, input=input, weight=weight)
+def check_operands(operation: str, n: int, x: Any, w: Any, b: Any, groups: Any, transposed: bool = False) -> int:
+    """Check what input x, weight w, bias b and groups are, and how their lengths fit; returns ``groups``."""
+    if b is None:
+        one_dtype(operation, input=x, weight=w)
     else:
-        one_dtype(operation, input=input, weight=weight, bias=bias)
-    check.floating(operation, input)
-    if input.ndim not in (n + 1, n + 2):
+        one_dtype(operation, input=x, weight=w, bias=b)
+    check.floating(operation, x)
+    if x.ndim not in (n + 1, n + 2):
         places = ("L", "H, W")[n - 1]
-        raise ValueError(f"{operation}: input must be (N, C, {places}) or (C, {places}), not of shape {input.shape}")
-    if weight.ndim != n + 2:
-        form = weight_shape.format(("k", "kH, kW")[n - 1])
-        raise ValueError(f"{operation}: weight must be {form}, not of shape {weight.shape}")
-    if not weight.shape[0] or 0 in weight.shape[2:]:
-        raise ValueError(f"{operation}: weight {weight.shape} has no kernel")
+        raise ValueError(f"{operation}: input must be (N, C, {places}) or (C, {places}), not of shape {x.shape}")
+    if w.ndim != n + 2:
+        channels = "in_channels, out_channels / groups" if transposed else "out_channels, in_channels / groups"
+        places = ("k", "kH, kW")[n - 1]
+        raise ValueError(f"{operation}: weight must be ({channels}, {places}), not of shape {w.shape}")
+    if not w.shape[0] or 0 in w.shape[2:]:
+        raise ValueError(f"{operation}: weight {w.shape} has no kernel")
     count = check.integer(operation, groups, "groups")
     if count < 1:
         raise ValueError(f"{operation}: groups must be at least 1, not {count}")
+    check_channels(operation, x, x.shape[-n - 1], w, b, count, transposed)
     return count
 
 
-def check_bias(operation: str, bias: Tensor | None, outputs: int, weight: Tensor) -> None:
-    """One number for each output channel."""
-    if bias is not None and bias.shape != (outputs,):
+def check_channels(
+    operation: str, x: Tensor, channels: int, w: Tensor, b: Tensor | None, groups: int, transposed: bool
+) -> None:
+    """Input x has the channels that weight w expects, groups divide w's first dimension, and bias b fits the result.
+
+    A weight is (out, in / groups, ...) for a convolution and (in, out / groups, ...) for a transposed one.
+    """
+    first, second = w.shape[0], w.shape[1] * groups
+    if transposed:
+        expected, outputs, explained = first, second, ""
+        divided = f"input has {first} channels", f"input {x.shape}"
+    else:
+        expected, outputs, explained = second, first, f" = {w.shape[1]} for each of {groups} groups"
+        divided = f"weight has {first} output channels", f"weight {w.shape}"
+    if channels != expected:
         raise ValueError(
-            f"{operation}: bias has shape {bias.shape} but there are {outputs} output channels (weight {weight.shape})"
+            f"{operation}: input has {channels} channels but weight expects {expected}{explained} "
+            f"(input {x.shape}, weight {w.shape})"
+        )
+    if first % groups:
+        raise ValueError(f"{operation}: {divided[0]}, which {groups} groups do not divide ({divided[1]})")
+    if b is not None and b.shape != (outputs,):
+        raise ValueError(
+            f"{operation}: bias has shape {b.shape} but there are {outputs} output channels (weight {w.shape})"
         )
 
 
