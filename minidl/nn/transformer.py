@@ -179,7 +179,24 @@ class TransformerDecoderLayer(TransformerLayer):
 # --- stacks ------------------------------------------------------------------------------------------------------
 
 
-class TransformerEncoder(Module):
+class Stack(Module):
+    """What ``TransformerEncoder`` and ``TransformerDecoder`` share: copies of a layer, and the norm at the end."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        super().__init__()
+        number = positive(type(self).__name__, "num_layers", num_layers)
+        self.layers = ModuleList([copy.deepcopy(layer) for _ in range(number)])
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def through_all(self, x: Tensor, *memory: Tensor, **masks: Any) -> Tensor:
+        """x after all layers and the norm; each layer gets the rest of the arguments too."""
+        for layer in self.layers:
+            x = layer(x, *memory, **masks)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(Stack):
     """``num_layers`` copies of a layer, one after the other, and a norm at the end if there is one.
 
     The copies start with the SAME weights, as in PyTorch; ``Transformer`` draws new ones for all of them.
@@ -204,10 +221,7 @@ class TransformerEncoder(Module):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
-        super().__init__()
-        self.layers = copies("TransformerEncoder", encoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
 
     def forward(
         self,
@@ -216,20 +230,16 @@ class TransformerEncoder(Module):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
     ) -> Tensor:
-        x = src
-        for layer in self.layers:
-            x = layer(x, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal))
-        return x if self.norm is None else self.norm(x)
+        return self.through_all(
+            src, src_mask=mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(is_causal)
+        )
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(Stack):
     """``num_layers`` copies of a decoder layer, each looking at the same memory; see ``TransformerEncoder``."""
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        super().__init__()
-        self.layers = copies("TransformerDecoder", decoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(
         self,
@@ -242,23 +252,16 @@ class TransformerDecoder(Module):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Tensor:
-        x = tgt
-        for layer in self.layers:
-            x = layer(
-                x,
-                memory,
-                tgt_mask=tgt_mask,
-                memory_mask=memory_mask,
-                tgt_key_padding_mask=tgt_key_padding_mask,
-                memory_key_padding_mask=memory_key_padding_mask,
-                tgt_is_causal=bool(tgt_is_causal),
-                memory_is_causal=memory_is_causal,
-            )
-        return x if self.norm is None else self.norm(x)
-
-
-def copies(stack: str, layer: Module, number: int) -> ModuleList:
-    return ModuleList([copy.deepcopy(layer) for _ in range(positive(stack, "num_layers", number))])
+        return self.through_all(
+            tgt,
+            memory,
+            tgt_mask=tgt_mask,
+            memory_mask=memory_mask,
+            tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask,
+            tgt_is_causal=bool(tgt_is_causal),
+            memory_is_causal=memory_is_causal,
+        )
 
 
 class Transformer(Module):
