@@ -221,9 +221,7 @@ def multinomial(
     x = check.floating("multinomial", input)
     if x.ndim not in (1, 2):
         raise ValueError(f"multinomial: input must have 1 or 2 dimensions, not shape {x.shape}")
-    count = check.integer("multinomial", num_samples, "num_samples")
-    if count < 1:
-        raise ValueError(f"multinomial: num_samples must be positive, not {count}")
+    count = check.positive("multinomial", num_samples, "num_samples")
     weights = host(x.array).astype(np.float64).reshape(-1, x.shape[-1])
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("multinomial: weights must be finite and not negative")

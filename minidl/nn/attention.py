@@ -76,8 +76,8 @@ class MultiheadAttention(Module):
         if add_bias_kv or add_zero_attn:
             raise ValueError("MultiheadAttention: add_bias_kv and add_zero_attn do not exist here and must be False")
         self.embed_dim = embed_dim
-        self.kdim = embed_dim if kdim is None else positive("MultiheadAttention", "kdim", kdim)
-        self.vdim = embed_dim if vdim is None else positive("MultiheadAttention", "vdim", vdim)
+        self.kdim = embed_dim if kdim is None else check.positive("MultiheadAttention", kdim, "kdim")
+        self.vdim = embed_dim if vdim is None else check.positive("MultiheadAttention", vdim, "vdim")
         self.num_heads = num_heads
         self.dropout = probability("MultiheadAttention", dropout)
         self.batch_first = batch_first
@@ -235,18 +235,11 @@ def check_mask(name: str, mask: Any, query: Tensor, *shapes: tuple[int, ...]) ->
         raise ValueError(f"MultiheadAttention: {name} has shape {mask.shape} but must have {wanted}")
 
 
-def positive(layer: str, name: str, value: Any) -> int:
-    """A size that is a positive integer."""
-    if check.integer(layer, value, name) <= 0:
-        raise ValueError(f"{layer}: {name} must be positive, not {value}")
-    return value
-
-
 def head_width(layer: str, **sizes: int) -> int:
     """The width of a head: the first size divided by the second."""
     (width_name, width), (heads_name, heads) = sizes.items()
     for name, size in sizes.items():
-        positive(layer, name, size)
+        check.positive(layer, size, name)
     if width % heads:
         raise ValueError(f"{layer}: {width_name} {width} is not divisible by {heads_name} {heads}")
     return width // heads

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..autograd import Tensor
 from ..ops import check
-from .attention import positive
 from .init import empty, fill
 from .module import Module
 
@@ -51,8 +50,8 @@ class SinusoidalPositions(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.d_model = positive("SinusoidalPositions", "d_model", d_model)
-        self.max_len = positive("SinusoidalPositions", "max_len", max_len)
+        self.d_model = check.positive("SinusoidalPositions", d_model, "d_model")
+        self.max_len = check.positive("SinusoidalPositions", max_len, "max_len")
         self.batch_first = batch_first
         table = empty("SinusoidalPositions", (max_len, d_model), device, dtype)
         self.register_buffer("table", fill("SinusoidalPositions", table, sinusoids(max_len, d_model)), persistent=False)

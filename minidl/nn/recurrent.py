@@ -39,9 +39,10 @@ class RecurrentLayers(Recurrent):
         dtype: Any,
     ) -> None:
         super().__init__()
-        self.input_size = self.positive("input_size", input_size)
-        self.hidden_size = self.positive("hidden_size", hidden_size)
-        self.num_layers = self.positive("num_layers", num_layers)
+        name = type(self).__name__
+        self.input_size = check.positive(name, input_size, "input_size")
+        self.hidden_size = check.positive(name, hidden_size, "hidden_size")
+        self.num_layers = check.positive(name, num_layers, "num_layers")
         self.bias = self.truth("bias", bias)
         self.batch_first = self.truth("batch_first", batch_first)
         self.dropout = self.probability(dropout)
@@ -52,13 +53,6 @@ class RecurrentLayers(Recurrent):
         self.reset_parameters()
 
     # Settings
-
-    def positive(self, name: str, value: Any) -> int:
-        """A count, checked."""
-        count = check.integer(type(self).__name__, value, name)
-        if count <= 0:
-            raise ValueError(f"{type(self).__name__}: {name} must be positive, not {count}")
-        return count
 
     def truth(self, name: str, value: Any) -> bool:
         """A switch, checked: numbers in its place are arguments in a wrong order."""

@@ -19,7 +19,7 @@ from ..creation import full
 from ..ops import check
 from . import functional as F
 from . import init
-from .attention import MultiheadAttention, head_width, positive, probability
+from .attention import MultiheadAttention, head_width, probability
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
@@ -63,7 +63,7 @@ class TransformerLayer(Module):
         super().__init__()
         layer = type(self).__name__
         head_width(layer, d_model=d_model, nhead=nhead)
-        positive(layer, "dim_feedforward", dim_feedforward)
+        check.positive(layer, dim_feedforward, "dim_feedforward")
         probability(layer, dropout)
         if not callable(activation) and activation not in tuple(ACTIVATIONS):
             raise ValueError(f"{layer}: activation must be 'relu', 'gelu' or a function, not {activation!r}")
@@ -184,7 +184,7 @@ class Stack(Module):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
         super().__init__()
-        number = positive(type(self).__name__, "num_layers", num_layers)
+        number = check.positive(type(self).__name__, num_layers, "num_layers")
         self.layers = ModuleList([copy.deepcopy(layer) for _ in range(number)])
         self.num_layers = num_layers
         self.norm = norm

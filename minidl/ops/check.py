@@ -20,6 +20,7 @@ __all__ = [
     "integer",
     "not_negative",
     "number",
+    "positive",
     "shape_from",
     "tensor",
 ]
@@ -52,6 +53,14 @@ def integer(operation: str, value: Any, name: str) -> int:
         raise TypeError(f"{operation}: {name} must be an integer, not {type(value).__name__}")
     if not -(2**63) <= found < 2**63:
         raise ValueError(f"{operation}: {name} is {found}, which does not fit into int64")
+    return found
+
+
+def positive(operation: str, value: Any, name: str) -> int:
+    """As ``integer``, and at least 1: a size or a count."""
+    found = integer(operation, value, name)
+    if found < 1:
+        raise ValueError(f"{operation}: {name} must be positive, not {found}")
     return found
 
 

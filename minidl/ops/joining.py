@@ -173,9 +173,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     x = check.tensor("chunk", input)
     axis = pieces_of("chunk", x, dim)
-    number = check.integer("chunk", chunks, "chunks")
-    if number < 1:
-        raise ValueError(f"chunk: chunks must be positive, not {number}")
+    number = check.positive("chunk", chunks, "chunks")
     if not x.shape[axis]:
         return Split([0] * number, axis).apply(x)
     return split(x, math.ceil(x.shape[axis] / number), axis)

@@ -438,9 +438,7 @@ def group_norm(
     x = check.floating("group_norm", input)
     if x.ndim < 2:
         raise ValueError(f"group_norm: input must have 2 dimensions (N, C) or more, not shape {x.shape}")
-    groups, channels = check.integer("group_norm", num_groups, "num_groups"), x.shape[1]
-    if groups < 1:
-        raise ValueError(f"group_norm: num_groups must be positive, not {groups}")
+    groups, channels = check.positive("group_norm", num_groups, "num_groups"), x.shape[1]
     if channels % groups:
         raise ValueError(f"group_norm: num_groups {groups} does not divide the {channels} channels (input {x.shape})")
     for name, v in (("weight", weight), ("bias", bias)):
