@@ -165,7 +165,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     """A tensor in which every element is ``fill_value``; its type gives the dtype, unless one is given."""
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"full: size must be a tuple or list of integers, not {type(size).__name__}")
-    value = number("full", fill_value, "fill_value")
+    value = scalar("full", fill_value, "fill_value")
     if dtype is None:
         dtype = backend.bool_ if isinstance(value, bool) else backend.int64 if isinstance(value, int) else None
     return filled("full", lengths("full", (size,)), value, dtype, device, requires_grad)
@@ -185,7 +185,7 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``fill_value`` in the shape of ``input``, with its dtype and on its device unless others are given."""
-    return filled_like("full_like", input, number("full_like", fill_value, "fill_value"), dtype, device, requires_grad)
+    return filled_like("full_like", input, scalar("full_like", fill_value, "fill_value"), dtype, device, requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -246,7 +246,7 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    first, last, stride = number("arange", start, "start"), number("arange", end, "end"), number("arange", step, "step")
+    first, last, stride = scalar("arange", start, "start"), scalar("arange", end, "end"), scalar("arange", step, "step")
     numbers = (first, last, stride)
     integral = all(isinstance(value, int) for value in numbers)
     if any(isinstance(value, float) and not math.isfinite(value) for value in numbers):
@@ -275,7 +275,7 @@ def linspace(
 
     The second half is counted from the end, so that ``end`` comes out exactly.
     """
-    first, last = number("linspace", start, "start"), number("linspace", end, "end")
+    first, last = scalar("linspace", start, "start"), scalar("linspace", end, "end")
     count = check.integer("linspace", steps, "steps")
     if count < 0:
         raise ValueError(f"linspace: steps must not be negative, not {count}")
@@ -306,7 +306,7 @@ def lengths(operation: str, size: Any) -> tuple[int, ...]:
     return shape
 
 
-def number(operation: str, value: Any, name: str) -> Number:
+def scalar(operation: str, value: Any, name: str) -> Number:
     """A Python number; Tensors and NumPy scalars with one element become one."""
     if isinstance(value, Tensor) or (isinstance(value, np.ndarray) and value.size == 1):
         value = value.item()

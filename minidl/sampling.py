@@ -14,7 +14,7 @@ import numpy as np
 from . import backend
 from .autograd import Tensor
 from .backend import as_dtype
-from .creation import allocate, lengths, like, make, number
+from .creation import allocate, lengths, like, make, scalar
 from .ops import check
 from .ops.access import host
 from .random import Generator, default_generator
@@ -131,7 +131,7 @@ def normal(
     else:
         shape, wanted = lengths("normal", (size,)), floating("normal", dtype)
     centre, spread = (
-        host(x.array) if isinstance(x, Tensor) else number("normal", x, name)
+        host(x.array) if isinstance(x, Tensor) else scalar("normal", x, name)
         for x, name in ((mean, "mean"), (std, "std"))
     )
     if np.any(np.asarray(spread) < 0):

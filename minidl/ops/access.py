@@ -65,7 +65,7 @@ def host(array: Array) -> np.ndarray:
     return backend_of(array).to_numpy(array)
 
 
-def single(operation: str, input: Tensor) -> np.ndarray:
+def one_element(operation: str, input: Tensor) -> np.ndarray:
     """The one element of a tensor as an array without dimensions."""
     if input.array.size != 1:
         raise RuntimeError(f"{operation}: a tensor with one element is needed, not one of shape {input.shape}")
@@ -74,7 +74,7 @@ def single(operation: str, input: Tensor) -> np.ndarray:
 
 def item(input: Tensor) -> bool | int | float:
     """The value of a tensor with one element as a Python number, from any device."""
-    return single("item", input).item()
+    return one_element("item", input).item()
 
 
 def tolist(input: Tensor) -> Any:
@@ -137,15 +137,15 @@ def truth(input: Tensor) -> bool:
         raise RuntimeError(
             f"bool: the truth value of a tensor of shape {input.shape} is ambiguous; use any() or all() on a comparison"
         )
-    return bool(single("bool", input))
+    return bool(one_element("bool", input))
 
 
 def as_float(input: Tensor) -> float:
-    return float(single("float", input))
+    return float(one_element("float", input))
 
 
 def as_int(input: Tensor) -> int:
-    value = single("int", input).item()
+    value = one_element("int", input).item()
     try:
         return int(value)
     except (ValueError, OverflowError):
@@ -158,7 +158,7 @@ def as_index(input: Tensor) -> int:
         raise TypeError(
             f"index: a tensor with one integer is needed, not one of {input.dtype} with shape {input.shape}"
         )
-    return int(single("index", input))
+    return int(one_element("index", input))
 
 
 def formatted(input: Tensor, spec: str) -> str:

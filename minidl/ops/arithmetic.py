@@ -89,7 +89,7 @@ def with_number(operation: str, x: Tensor, number: Any, name: str) -> tuple[Tens
         dtype = number_type(dtype, number)
         x = to_dtype(x, dtype)
         if dtype.kind in "iu":
-            in_range(operation, number, dtype)
+            check_fits(operation, number, dtype)
     return x, number
 
 
@@ -117,7 +117,7 @@ def as_operand(operation: str, value: Tensor | Number, dtype: np.dtype, like: An
     if isinstance(value, Tensor):
         return to_dtype(value, dtype)
     if dtype.kind in "iu":
-        in_range(operation, value, dtype)
+        check_fits(operation, value, dtype)
         value = int(value)
     try:
         return Tensor(namespace(like).asarray(value, dtype))
@@ -125,7 +125,7 @@ def as_operand(operation: str, value: Tensor | Number, dtype: np.dtype, like: An
         raise too_large(operation) from None
 
 
-def in_range(operation: str, number: int | float, dtype: np.dtype) -> None:
+def check_fits(operation: str, number: int | float, dtype: np.dtype) -> None:
     """A ValueError unless the integer ``dtype`` can hold the number."""
     if not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:  # NaN compares false too
         raise ValueError(f"{operation}: {number} does not fit into {dtype}")

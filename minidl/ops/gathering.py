@@ -120,7 +120,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         raise ValueError(
             f"index_add: source has shape {s.shape} but input {x.shape} and index {numbers.shape} expect {expected}"
         )
-    same_dtype("index_add", x, s, "source")
+    check_dtype("index_add", x, s, "source")
     chosen = in_range("index_add", numbers.array, axis, x.shape, from_end=False)
     return AddInto((slice(None),) * axis + (chosen,)).apply(x, s if alpha == 1 else mul(s, alpha), numbers)
 
@@ -175,7 +175,7 @@ def with_places(operation: str, input: Tensor, dim: int, index: Tensor) -> tuple
 
 def fitting(operation: str, x: Tensor, index: Tensor, src: Tensor) -> Tensor:
     """The part of ``src`` that the index covers."""
-    same_dtype(operation, x, src, "src")
+    check_dtype(operation, x, src, "src")
     if src.ndim != index.ndim or any(n > have for n, have in zip(index.shape, src.shape, strict=True)):
         raise ValueError(f"{operation}: src {src.shape} is smaller than index {index.shape}")
     if src.shape != index.shape:
@@ -183,6 +183,6 @@ def fitting(operation: str, x: Tensor, index: Tensor, src: Tensor) -> Tensor:
     return src if src.ndim and index.array.size else reshape(src, -1)
 
 
-def same_dtype(operation: str, x: Tensor, src: Tensor, name: str) -> None:
+def check_dtype(operation: str, x: Tensor, src: Tensor, name: str) -> None:
     if x.dtype != src.dtype:
         raise TypeError(f"{operation}: {name} is {src.dtype} but input is {x.dtype}")
