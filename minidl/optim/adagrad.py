@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import fast
 from ..backend import namespace
-from .optimizer import Optimizer, memory, not_negative
+from .optimizer import Optimizer, check_not_negative, memory
 from .sgd import descent
 
 __all__ = ["Adagrad"]
@@ -53,7 +53,7 @@ class Adagrad(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: dict[str, Any]) -> None:
-        not_negative("Adagrad", group, "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
+        check_not_negative("Adagrad", group, "lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         t = state["step"] = state.get("step", 0) + 1

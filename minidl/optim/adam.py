@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import fast
 from ..backend import namespace
-from .optimizer import Optimizer, memory, not_negative
+from .optimizer import Optimizer, check_not_negative, memory
 from .sgd import descent
 
 __all__ = ["Adam", "AdamW"]
@@ -68,7 +68,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: dict[str, Any]) -> None:
-        not_negative(self._name, group, "lr", "eps", "weight_decay")
+        check_not_negative(self._name, group, "lr", "eps", "weight_decay")
         betas = group["betas"]
         pair = isinstance(betas, (tuple, list)) and len(betas) == 2
         if not pair or not all(isinstance(beta, (int, float, np.number)) and 0 <= beta < 1 for beta in betas):

@@ -191,7 +191,7 @@ def memory(state: dict[str, Any], name: str, w: Any, value: float = 0) -> Any:
     return tensor.array
 
 
-def not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:
+def check_not_negative(optimizer: str, group: dict[str, Any], *names: str) -> None:
     """An error unless these options are numbers that are not negative."""
     for name in names:
         if not isinstance(group[name], Real):

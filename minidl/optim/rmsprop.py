@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import fast
 from ..backend import namespace
-from .optimizer import Optimizer, memory, not_negative
+from .optimizer import Optimizer, check_not_negative, memory
 from .sgd import descent
 
 __all__ = ["RMSprop"]
@@ -60,7 +60,7 @@ class RMSprop(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: dict[str, Any]) -> None:
-        not_negative("RMSprop", group, "lr", "alpha", "eps", "weight_decay", "momentum")
+        check_not_negative("RMSprop", group, "lr", "alpha", "eps", "weight_decay", "momentum")
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         state["step"] = state.get("step", 0) + 1

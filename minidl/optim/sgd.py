@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import fast
-from .optimizer import Optimizer, memory, not_negative
+from .optimizer import Optimizer, check_not_negative, memory
 
 __all__ = ["SGD"]
 
@@ -55,7 +55,7 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
 
     def check(self, group: dict[str, Any]) -> None:
-        not_negative("SGD", group, "lr", "momentum", "weight_decay")
+        check_not_negative("SGD", group, "lr", "momentum", "weight_decay")
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("SGD: nesterov needs momentum above 0 and no dampening")
 
