@@ -81,7 +81,7 @@ class Backend:
     from_numpy: Callable[[np.ndarray, int], Array]
     to_numpy: Callable[[Array], np.ndarray]
     index_of: Callable[[Array], int] = lambda array: 0
-    lend: Callable[[Array], Any] | None = None  # the array as the kernels for GPUs take it, and their result back
+    lend: Any = None  # the array as the kernels for GPUs take it: a function, if they take it; and their result back
     take_back: Callable[[Any], Array] = lambda result: result
 
 

@@ -46,7 +46,7 @@ class FusedAttention(Function):
         self.mask, self.causal, self.scale = mask, causal, scale
 
     def forward(self, q: Array, k: Array, v: Array) -> Array:
-        y, sums = fast.attention(*map(four, (q, k, v)), self.mask, self.causal, self.scale)
+        y, sums = fast.attention(four(q), four(k), four(v), self.mask, self.causal, self.scale)
         y = y.reshape((*q.shape[:-1], v.shape[-1]))
         self.saved = q, k, v, y, sums
         return y

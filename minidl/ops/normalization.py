@@ -267,9 +267,9 @@ class RowNorm(Function):
         xp, gamma = namespace(x), self.wide(weight)
         found = fast.row_normalization.backward(self.rows(g), self.rows(x), gamma, self.centred, mean, inverse)
         if found is not None:
-            dx, *others = found
+            of_x, *others = found
             dgamma, dbeta = (self.narrow(v, shape) for v, shape in zip(others, self.shapes, strict=True))
-            return dx.reshape(x.shape), dgamma, dbeta
+            return of_x.reshape(x.shape), dgamma, dbeta
         result = xp.empty(x.shape, x.dtype) if self.needs_grad(0) else None
         dgamma, dbeta = (xp.zeros(self.sample, x.dtype) if self.needs_grad(i) else None for i in (1, 2))
         gamma = xp.ones(self.sample, x.dtype) if gamma is None else gamma

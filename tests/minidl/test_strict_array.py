@@ -198,7 +198,7 @@ def test_what_the_host_waits_for_is_counted():
 
 
 def test_pickles_and_copies_stay_in_the_library():
-    library = Library("pickled")  # found again by its name
+    library = Library("pickled")
     x = library.ndarray(np.array([1.0, 2.0]))
     for y in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
         assert type(y) is library.ndarray

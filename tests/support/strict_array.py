@@ -123,7 +123,7 @@ class Array:
         return float(self._values)
 
     def __reduce__(self) -> tuple:
-        return revived, (self.library.name, self.library.to_numpy(self))
+        return revived, (LIBRARIES.index(self.library), self.library.to_numpy(self))
 
     def __str__(self) -> str:
         self.library.waits["str"] += 1
@@ -180,9 +180,9 @@ class Array:
         return None if self._values.base is None else self.library.wrap(self._values.base)
 
 
-def revived(name: str, values: np.ndarray) -> Array:
-    """An array out of a pickle, of the library that has the name now."""
-    return LIBRARIES[name].ndarray(values)
+def revived(library: int, values: np.ndarray) -> Array:
+    """An array out of a pickle, of the same library: several may have one name."""
+    return LIBRARIES[library].ndarray(values)
 
 
 def named_twice(shape: tuple[int, ...], key: tuple) -> bool:
@@ -343,7 +343,7 @@ def check_behaviour(library: Library, name: str, values: np.ndarray, settings: d
         raise CupyDiffers("nonzero of an array without dimensions")
 
 
-LIBRARIES: dict[str, Library] = {}  # the last one of each name
+LIBRARIES: list[Library] = []
 
 
 class Library:
@@ -351,7 +351,7 @@ class Library:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        LIBRARIES[name] = self
+        LIBRARIES.append(self)
         self.ndarray = type(f"{name.capitalize()}Array", (Array,), {"__slots__": (), "library": self})
         self.linalg = Part(self, np.linalg, API["linalg"])
         self.lib = SimpleNamespace(stride_tricks=Part(self, np.lib.stride_tricks, API["stride_tricks"]))
