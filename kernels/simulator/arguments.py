@@ -15,6 +15,7 @@ from .shadow import RECORDS, UNWRITTEN, WRITE
 
 __all__ = ["Region", "argument_types", "check_arguments", "device_copies", "is_array"]
 
+DTYPES = [np.dtype(kind) for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")]
 ALIGNMENT = 256  # of every allocation on a GPU
 
 
@@ -39,6 +40,8 @@ def check_arguments(kernel: str, names: list[str], expected: Any, arguments: tup
 
 
 def check(kernel: str, name: str, expected: Any, value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.number) and value.dtype not in DTYPES:
+        raise TypeError(f"{kernel}: {name} has dtype {value.dtype}, which is not simulated")
     if is_array(value):
         if value.ndim > 4:
             raise NotImplementedError(f"{kernel}: {name} has {value.ndim} axes; at most 4 are simulated")

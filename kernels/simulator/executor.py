@@ -34,6 +34,8 @@ class Simulator:
 
     def __init__(self, orders: tuple[str, ...] = ORDERS, seed: int = 0, counting: bool | int = False) -> None:
         self.orders, self.seed, self.counting = tuple(orders), seed, counting
+        if not self.orders:
+            raise ValueError("simulator: at least one order is needed")
         self.reports: list[Report] = []
 
     def launch(self, kernel: Any, grid: Any, arguments: tuple[Any, ...], stream: Any = None) -> Report:

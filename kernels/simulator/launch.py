@@ -7,12 +7,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numba import typeof
-from numba.core.errors import NumbaError
+from numba import typeof, types
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from .arguments import argument_types, check_arguments, is_array
 from .doubles import check_precision
 from .faults import LimitExceeded
+from .messages import why_not_compiled
 from .rewriter import ThreadCode
 from .shared import SHARED_LIMIT
 from .source import plain_function
@@ -35,8 +36,10 @@ def thread_code(function: Any, counting: bool) -> ThreadCode:
 
 
 def three(size: Any) -> tuple[int, int, int]:
-    size = (size,) if isinstance(size, int | np.integer) else tuple(size)
-    return (*map(int, size), 1, 1)[:3]
+    sizes = tuple(size) if isinstance(size, tuple | list) else (size,)
+    if not (1 <= len(sizes) <= 3 and all(isinstance(each, int | np.integer) for each in sizes)):
+        raise TypeError(f"simulator: a size is a whole number, (x, y) or (x, y, z), not {size!r}")
+    return (*map(int, sizes), 1, 1)[:3]
 
 
 class Launch:
@@ -78,8 +81,11 @@ class Launch:
         if signature not in self.code.sound:
             try:
                 dispatcher.compile(signature)
-            except NumbaError as error:
-                raise TypeError(f"{self.name}: Numba cannot compile the kernel: {error}") from error
+            except (NumbaError, UnsupportedBytecodeError) as error:
+                reason = why_not_compiled(str(error))
+                raise TypeError(f"{self.name}: Numba cannot compile the kernel: {reason}") from error
             check_precision(self.name, self.code)
+            if any(code.signature.return_type != types.none for code in self.code.thread.overloads.values()):
+                raise TypeError(f"{self.name}: a kernel returns nothing; its results go to arrays")
             self.code.sound.add(signature)
         return dispatcher.overloads[signature].entry_point

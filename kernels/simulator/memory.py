@@ -14,6 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba import int64, types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
@@ -47,6 +48,10 @@ def is_poison(array: np.ndarray) -> np.ndarray:
 
 def is_memory(numba_type: Any) -> bool:
     return isinstance(numba_type, types.NamedTuple) and numba_type.instance_class is Memory
+
+
+def axes_of(memory_type: Any) -> int:
+    return len(memory_type[memory_type.fields.index("shape")])
 
 
 def whole(index: Any) -> Any:
@@ -85,17 +90,27 @@ def store(state: Any, site: Any, array: Any, index: Any, value: Any) -> None:
     """``array[index] = value`` in a kernel."""
 
 
+def check_index(axes: int, index: Any) -> None:
+    """Raises numba's TypingError, with words of ours, for an index that no array of so many axes takes."""
+    for number in index:
+        if not isinstance(number, types.Integer):
+            raise TypingError(f"an index must be an integer, not {number}")
+    if len(index) > axes:
+        raise TypingError(f"{len(index)} indices for an array with {axes} axes")
+
+
 @overload(load, jit_options=INNER)
 def load_by_type(state, site, array, index):
     if len(index) == 1 and isinstance(index[0], types.BaseTuple):  # an index that was a tuple in a variable
         return lambda state, site, array, index: load(state, site, array, index[0])
     if is_memory(array):
-        return load_part if len(index) < len(array[array.fields.index("shape")]) else load_shared
+        check_index(axes_of(array), index)
+        return load_part if len(index) < axes_of(array) else load_shared
     if isinstance(array, types.Array):
         return load_local
     if isinstance(array, types.BaseTuple):
         return lambda state, site, array, index: array[index[0]]
-    return None
+    raise TypingError(f"{array} takes no index here")
 
 
 @overload(store, jit_options=INNER)
@@ -103,10 +118,13 @@ def store_by_type(state, site, array, index, value):
     if len(index) == 1 and isinstance(index[0], types.BaseTuple):
         return lambda state, site, array, index, value: store(state, site, array, index[0], value)
     if is_memory(array):
+        check_index(axes_of(array), index)
+        if len(index) < axes_of(array):
+            raise TypingError(f"one number is set at a time: {axes_of(array)} indices are needed, not {len(index)}")
         return store_shared
     if isinstance(array, types.Array):
         return store_local
-    return None
+    raise TypingError(f"{array} takes no index here")
 
 
 def load_shared(state, site, array, index):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 
 from .access import LOCAL, MISALIGNED, OUT_OF_BOUNDS
@@ -9,10 +12,12 @@ from .collectives import DONE, NAMES
 from .faults import KernelFault, Misaligned, OutOfBounds, Race, Uninitialised
 from .phases import Phases
 from .shadow import RACE, UNINITIALISED, read_record
-from .source import Site
+from .source import Site, line_of
 from .state import FAULT, FAULT_ARRAY, FAULT_SITE, INDEX, INDEX_LENGTH, OTHER, THREAD
 
-__all__ = ["Messages"]
+__all__ = ["Messages", "why_not_compiled"]
+
+HERE = str(Path(__file__).parent)
 
 FAULTS: dict[int, tuple[type[KernelFault], str]] = {
     RACE: (Race, "{action} of {number}, unordered with {other}"),
@@ -66,3 +71,26 @@ class Messages:
             for (kind, site), threads in places.items()
         ]
         return f"{self.kernel}, block {block}: {what}: {'; '.join(parts)}"
+
+
+def why_not_compiled(text: str) -> str:
+    """The line and the reason in Numba's many lines about code that it cannot compile.
+
+    They begin with the innermost reason, or with a function of which it says further down what is wrong with its
+    arguments; and they speak of arrays as of what the simulator makes of them.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Failed in ")]
+    signature = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    specific = re.findall(r"^ *TypingError: (?!Failed in )(.+)$", text, re.MULTILINE)
+    reason = lines[0]
+    if signature:
+        is_access = signature[0].startswith(("load(", "store("))
+        reason = specific[-1] if is_access and specific else f"no such operation: {signature[0]}"
+    reason = re.sub(
+        r"Memory\(int64, UniTuple\(int64 x (\d)\), int64, int64, (\w+), \w*Tuple\([^)]*\)\)", r"array(\2, \1d)", reason
+    )
+    for file, number in re.findall(r"(?:at|from|location:) (.+) \((\d+)\)$", text, re.MULTILINE):
+        if not file.startswith(HERE):
+            return f"line {number}: {line_of(file, int(number))}: {reason}"
+    return reason

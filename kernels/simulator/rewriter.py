@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import int64, njit
+from numba import int64, njit, types
 from numba.np.numpy_support import as_dtype
 
 from kernels.cuda import vector
@@ -143,7 +143,9 @@ class Rewriter(ast.NodeTransformer):
         name = dotted(node.func)
         if name in ("cuda.grid", "cuda.gridsize"):
             parts = GRID if name == "cuda.grid" else GRID_SIZE
-            count = self.value(node.args[0])
+            count = self.value(node.args[0]) if len(node.args) == 1 else None
+            if count not in (1, 2, 3):
+                raise self.error(node, f"{name} takes the number of axes: 1, 2 or 3", TypeError)
             text = parts[0] if count == 1 else f"({', '.join(parts[:count])})"
             return ast.copy_location(ast.parse(text, mode="eval").body, node)
         if name == "cuda.shared.array":
@@ -178,8 +180,11 @@ class Rewriter(ast.NodeTransformer):
 
     def device_call(self, node: ast.Call, function: FunctionType) -> ast.expr:
         if function not in self.code.devices:
+            self.code.devices[function] = None  # until it is known
             rewritten = Rewriter(self.code, function).rewritten()
             self.code.devices[function] = njit(**INNER, **OPTIONS)(rewritten)
+        if self.code.devices[function] is None:
+            raise self.error(node, f"{function.__name__} calls itself, which is not simulated")
         node = self.generic_visit(node)
         node.func = self.name(self.code.devices[function])
         node.args.insert(0, ast.Name("_thread", ast.Load()))
@@ -188,10 +193,17 @@ class Rewriter(ast.NodeTransformer):
     def array_arguments(self, node: ast.Call) -> tuple[tuple[int, ...], np.dtype, int]:
         given = dict(zip(("shape", "dtype", "alignment"), node.args))
         given |= {word.arg: word.value for word in node.keywords}
-        shape = self.value(given["shape"])
-        dtype = as_dtype(self.value(given["dtype"]))
+        if not {"shape", "dtype"} <= given.keys():
+            raise self.error(node, f"{dotted(node.func)} takes a shape and a dtype", TypeError)
+        shape, dtype = self.value(given["shape"]), self.value(given["dtype"])
         alignment = self.value(given["alignment"]) if "alignment" in given else None
         shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+        if not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
+            raise self.error(node, f"{shape} is no shape: sizes are whole numbers above 0", TypeError)
+        try:
+            dtype = as_dtype(dtype) if isinstance(dtype, types.Type) else np.dtype(dtype)
+        except (TypeError, NotImplementedError):
+            raise self.error(node, f"{ast.unparse(given['dtype'])} is no dtype", TypeError) from None
         return shape, dtype, alignment or dtype.itemsize
 
     def shared_array(self, node: ast.Call) -> ast.expr:
@@ -203,6 +215,8 @@ class Rewriter(ast.NodeTransformer):
     # --- accesses --------------------------------------------------------------------------------------------------
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        if not isinstance(node.ctx, ast.Load):
+            raise self.error(node, "a number of an array is set by = only")
         if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
             return self.generic_visit(node)  # of a tuple
         return self.call(node, memory.load, "load", self.visit(node.value), self.index(node))
@@ -224,6 +238,11 @@ class Rewriter(ast.NodeTransformer):
         for target in node.targets:
             result += self.assigned(node, target, ast.Name(name, ast.Load()))
         return result
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> list[ast.stmt]:
+        if node.value is None:
+            return []
+        return self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node))
 
     def statement(self, node: ast.AST, name: str, value: ast.expr) -> ast.stmt:
         return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], value), node)

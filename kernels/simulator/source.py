@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import dis
 import inspect
 import linecache
 import textwrap
@@ -52,7 +53,7 @@ class Source:
 
     Attributes:
         tree: the function's definition, free for the owner to change.
-        values: the values of all names that the function can see: builtins, globals and its closure.
+        values: the values of all names that the function can see and has not set itself: builtins, globals, closure.
     """
 
     def __init__(self, function: FunctionType) -> None:
@@ -62,6 +63,17 @@ class Source:
         self.values = dict(vars(builtins)) | function.__globals__
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             self.values[name] = cell.cell_contents
+        for name in (*function.__code__.co_varnames, *function.__code__.co_cellvars):
+            self.values.pop(name, None)
+        self.check_names(function)
+
+    def check_names(self, function: FunctionType) -> None:
+        """Raises NameError for a name that is neither the function's own nor among the values."""
+        for step in dis.get_instructions(function):
+            if step.opname == "LOAD_GLOBAL" and step.argval not in self.values:
+                line = step.positions.lineno
+                where = f"line {line}: {self.line(line)}"
+                raise NameError(f"simulator: {self.name}, {where}: the name {step.argval} is not defined")
 
     def line(self, number: int) -> str:
         return line_of(self.file, number)
@@ -79,7 +91,10 @@ def parse(function: FunctionType) -> ast.FunctionDef:
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError as error:
-        raise TypeError(f"simulator: the source of {function.__name__} cannot be found") from error
+        name = function.__name__
+        raise TypeError(
+            f"simulator: the source of {name} cannot be found; define it in a file or a notebook"
+        ) from error
     tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
     if not isinstance(tree, ast.FunctionDef):
         raise TypeError(f"simulator: {function.__name__} must be defined by def")

@@ -7,6 +7,7 @@ compiled once and not again for every kernel.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -141,8 +142,11 @@ def bits_of(typingctx, value):
 # --- waiting -------------------------------------------------------------------------------------------------------
 
 
-class Parking:
-    """Where a waiting thread goes: the scheduler in charge sets ``wait``, which says whether to go on."""
+class Parking(threading.local):
+    """Where a waiting thread goes: the scheduler in charge sets ``wait``, which says whether to go on.
+
+    Each thread of Python that launches kernels has a scheduler of its own.
+    """
 
     wait: Callable[[int, int], int]
 

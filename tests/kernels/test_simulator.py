@@ -2,6 +2,7 @@
 
 import math
 import signal
+import sys
 import threading
 
 import numpy as np
@@ -551,6 +552,44 @@ def with_half_a_warp(x):
     cuda.syncthreads()
 
 
+def with_a_name_nobody_knows(x):
+    x[0] = unheard_of  # noqa: F821
+
+
+def with_four_axes(x):
+    x[cuda.grid(4)] = float32(1)
+
+
+def with_a_size_and_no_dtype(x):
+    shared = cuda.shared.array(4)
+    shared[0] = x[0]
+
+
+def with_no_size(x):
+    shared = cuda.shared.array(-4, float32)
+    shared[0] = x[0]
+
+
+def with_a_wrong_dtype(x):
+    shared = cuda.shared.array(4, "float33")
+    shared[0] = x[0]
+
+
+def with_the_size_of_an_argument(T):
+    shared = cuda.shared.array(T, float32)
+    shared[0] = T[0]
+
+
+@device
+def factorial(n):
+    return 1 if n == 0 else n * factorial(n - 1)
+
+
+def with_numbers_as_loop_variables(x):
+    for x[0] in range(3):
+        pass
+
+
 def with_a_size_from_memory(x):
     n = x.shape[0]
     local = cuda.local.array(n, float32)
@@ -562,6 +601,32 @@ UNKNOWN = [
     (with_a_clock, NotImplementedError, "x[0] = float32(cuda.clock)", "cuda.clock is not simulated"),
     (with_a_slice, NotImplementedError, "y = x[1:]", "slices are not simulated"),
     (
+        *(with_a_name_nobody_knows, NameError, "x[0] = unheard_of  # noqa: F821"),
+        "the name unheard_of is not defined",
+    ),
+    (with_four_axes, TypeError, "x[cuda.grid(4)] = float32(1)", "cuda.grid takes the number of axes: 1, 2 or 3"),
+    (
+        *(with_a_size_and_no_dtype, TypeError, "shared = cuda.shared.array(4)"),
+        "cuda.shared.array takes a shape and a dtype",
+    ),
+    (
+        *(with_no_size, TypeError, "shared = cuda.shared.array(-4, float32)"),
+        "(-4,) is no shape: sizes are whole numbers above 0",
+    ),
+    (with_a_wrong_dtype, TypeError, 'shared = cuda.shared.array(4, "float33")', "'float33' is no dtype"),
+    (
+        *(with_the_size_of_an_argument, TypeError, "shared = cuda.shared.array(T, float32)"),
+        "T must be known before the kernel runs",
+    ),
+    (
+        *(factorial, NotImplementedError, "return 1 if n == 0 else n * factorial(n - 1)"),
+        "factorial calls itself, which is not simulated",
+    ),
+    (
+        *(with_numbers_as_loop_variables, NotImplementedError, "for x[0] in range(3):"),
+        "a number of an array is set by = only",
+    ),
+    (
         *(with_a_default, NotImplementedError, "def with_a_default(x, i=0):"),
         "kernels and device functions take plain arguments without defaults",
     ),
@@ -572,14 +637,19 @@ UNKNOWN = [
 ]
 
 
+def line_where(kernel, source):
+    """Where this line of a kernel stands in the file."""
+    first = getattr(kernel, "py_func", kernel).__code__.co_firstlineno
+    with open(__file__) as file:
+        return next(n for n, text in enumerate(file, 1) if n >= first and text.strip() == source)
+
+
 @pytest.mark.parametrize(("kernel", "kind", "source", "reason"), UNKNOWN, ids=lambda x: getattr(x, "__name__", ""))
 def test_what_is_not_simulated(kernel, kind, source, reason):
     with pytest.raises(kind) as caught:
         simulate(kernel, 1, 32, normal(32))
-    name, first = kernel.__name__, kernel.__code__.co_firstlineno
-    with open(__file__) as file:
-        line = next(n for n, text in enumerate(file, 1) if n >= first and text.strip() == source)
-    assert str(caught.value) == f"simulator: {name}, line {line}: {source}: {reason}"
+    line = line_where(kernel, source)
+    assert str(caught.value) == f"simulator: {kernel.__name__}, line {line}: {source}: {reason}"
 
 
 def test_other_things_that_are_not_simulated():
@@ -593,10 +663,103 @@ def test_other_things_that_are_not_simulated():
         simulate(reversed_in_place, 1, 4, normal(4), orders=("sideways",))
     scope = {"cuda": cuda}
     exec("def kernel(x):\n    x[0] = x[1]", scope)
-    with pytest.raises(TypeError, match=r"^simulator: the source of kernel cannot be found$"):
+    with pytest.raises(
+        TypeError, match=r"^simulator: the source of kernel cannot be found; define it in a file or a notebook$"
+    ):
         simulate(scope["kernel"], 1, 1, normal(4))
-    with pytest.raises(TypeError, match=r"^scaled_copy: Numba cannot compile the kernel: "):
-        simulate(scaled_copy, 1, 5, normal(5, 5), np.float32(1), 5, normal(5))
+    for grid in (1.5, "ab", (1, 1, 1, 1), (2.5, 1), None):
+        with pytest.raises(TypeError) as caught:
+            simulate(reversed_in_place, grid, 4, normal(4))
+        assert str(caught.value) == f"simulator: a size is a whole number, (x, y) or (x, y, z), not {grid!r}"
+    with pytest.raises(ValueError, match=r"^simulator: at least one order is needed$"):
+        simulate(reversed_in_place, 1, 4, normal(4), orders=())
+    for dtype in (">f4", "float16", "complex64", "U1", "O"):
+        x = np.zeros(4, dtype)
+        with pytest.raises(TypeError) as caught:
+            simulate(reversed_in_place, 1, 4, x)
+        assert str(caught.value) == f"reversed_in_place: x has dtype {x.dtype}, which is not simulated"
+
+
+def with_two_indices(x):
+    x[0, 0] = float32(1)
+
+
+def with_a_float_index(x):
+    x[1.5] = float32(1)
+
+
+def with_an_ellipsis(x):
+    x[...] = float32(1)
+
+
+def with_a_list(x):
+    numbers = [1, 2]
+    x[0] = numbers[0]
+
+
+def with_a_method(x):
+    x[0] = x.sum()
+
+
+def with_a_sum(x):
+    x[0] = np.sum(x)
+
+
+def with_a_global(x):
+    global T
+    T = 3
+    x[0] = T
+
+
+UNCOMPILED = [
+    (with_two_indices, "x[0, 0] = float32(1)", "2 indices for an array with 1 axes"),
+    (with_a_float_index, "x[1.5] = float32(1)", "an index must be an integer, not float64"),
+    (with_an_ellipsis, "x[...] = float32(1)", "an index must be an integer, not ..."),
+    (with_a_list, "x[0] = numbers[0]", "list(int64)<iv=[1, 2]> takes no index here"),
+    (with_a_method, "x[0] = x.sum()", "Unknown attribute 'sum' of type array(float32, 1d)"),
+    (with_a_sum, "x[0] = np.sum(x)", "no such operation: sum(array(float32, 1d))"),
+    (with_a_global, "T = 3", "Use of unsupported opcode (STORE_GLOBAL) found"),
+]
+
+
+@pytest.mark.parametrize(("kernel", "source", "reason"), UNCOMPILED, ids=lambda x: getattr(x, "__name__", ""))
+def test_what_numba_cannot_compile(kernel, source, reason):
+    with pytest.raises(TypeError) as caught:
+        simulate(kernel, 1, 1, normal(4))
+    line = line_where(kernel, source)
+    assert str(caught.value).startswith(
+        f"{kernel.__name__}: Numba cannot compile the kernel: line {line}: {source}: {reason}"
+    )
+    assert "\n" not in str(caught.value)
+
+
+def test_a_part_of_an_array_cannot_be_set():
+    def kernel(x):
+        x[0] = float32(1)
+
+    with pytest.raises(TypeError, match=r"one number is set at a time: 2 indices are needed, not 1$"):
+        simulate(kernel, 1, 1, normal(4, 4))
+
+
+def test_a_kernel_returns_nothing():
+    def kernel(x):
+        return x[0]
+
+    with pytest.raises(TypeError, match=r"^kernel: a kernel returns nothing; its results go to arrays$"):
+        simulate(kernel, 1, 1, normal(4))
+
+
+def test_any_spelling_of_a_dtype():
+    def kernel(x):
+        shared, typed = cuda.shared.array(4, np.float32), cuda.local.array(1, "float32")
+        shared[cuda.threadIdx.x] = x[cuda.threadIdx.x]
+        typed[0]: float32 = shared[cuda.threadIdx.x] + float32(1)
+        x[cuda.threadIdx.x] = typed[0]
+
+    x = normal(4)
+    expected = x + 1
+    simulate(kernel, 1, 4, x)
+    np.testing.assert_array_equal(x, expected)
 
 
 # --- how a launch ends ---------------------------------------------------------------------------------------------
@@ -638,6 +801,33 @@ def test_launches_in_another_thread():
     thread.join()
     assert not failures
     assert (x == expected).all()
+
+
+def test_launches_in_two_threads_at_once():
+    failures = []
+
+    def launch():
+        try:
+            for _ in range(5):
+                x = normal(64)
+                expected = x[::-1].copy()
+                simulate(reversed_in_place, 1, 64, x)
+                assert (x == expected).all()
+        except BaseException as error:
+            failures.append(error)
+
+    simulate(reversed_in_place, 1, 64, normal(64))  # compiled once, so that the threads meet in the launches
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=launch) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not failures
 
 
 def order_seen(places, counter):
