@@ -314,6 +314,8 @@ def check_operands(operation: str, n: int, x: Any, w: Any, b: Any, groups: Any, 
     if count < 1:
         raise ValueError(f"{operation}: groups must be at least 1, not {count}")
     check_channels(operation, x, x.shape[-n - 1], w, b, count, transposed)
+    if 0 in x.shape[-n:]:
+        raise ValueError(f"{operation}: input {x.shape} has no {'pixels' if n == 2 else 'places'}")
     return count
 
 

@@ -78,7 +78,8 @@ def input_gradient(g: Any, w: Any, b: Any, at: Windows, groups: int) -> Any:
     for piece, gradients in matrices(channels_last(g, groups), pieces(g, channels, at)):
         _, some, lines = piece
         windows = xp.matmul(gradients, matrix, out=scratch((*gradients.shape[:2], matrix.shape[2])))
-        windows = windows.reshape(groups, -1, lines.stop - lines.start, at.count[1], *at.kernel, w.shape[1])
+        height, width = lines.stop - lines.start, at.count[1]
+        windows = windows.reshape(groups, windows.shape[1] // (height * width), height, width, *at.kernel, w.shape[1])
         add_windows(dx[some, lines.start * at.stride[0] :], windows.transpose(1, 2, 3, 0, 6, 4, 5), at, 1)
     dx = dx[(ALL, *at.inside)].transpose(0, 3, 4, 1, 2)
     if b is not None:

@@ -317,12 +317,9 @@ SIGNALS = minidl.zeros(2, 4, 6)
             "conv1d: the kernel spans (3,) places, but the padded input has only (2,) (input (2, 4, 2), weight "
             "(6, 4, 3))",
         ),
-        (
-            ValueError,
-            lambda: F.conv2d(X[:, :, :0], W[:, :, :1, :1]),
-            "conv2d: the kernel spans (1, 1) places, but the padded input has only (0, 6) (input (2, 4, 0, 6), weight "
-            "(6, 4, 1, 1))",
-        ),
+        (ValueError, lambda: F.conv2d(X[:, :, :0], W[..., :1, :1]), "conv2d: input (2, 4, 0, 6) has no pixels"),
+        (ValueError, lambda: F.conv2d(X[:, :, :0], W, padding=2), "conv2d: input (2, 4, 0, 6) has no pixels"),
+        (ValueError, lambda: F.conv1d(X[0, :, :, :0], T[0], padding=2), "conv1d: input (4, 6, 0) has no places"),
         (
             ValueError,
             lambda: F.conv_transpose2d(X, W),
@@ -364,3 +361,11 @@ SIGNALS = minidl.zeros(2, 4, 6)
 def test_errors(kind, call, text):
     with pytest.raises(kind, match=f"^{re.escape(text)}$"):
         call()
+
+
+def test_images_without_channels():
+    x, w = minidl.zeros(2, 0, 5, 5, requires_grad=True), minidl.zeros(4, 0, 3, 3, requires_grad=True)
+    y = F.conv2d(x, w, minidl.ones(4))
+    y.sum().backward()
+    assert minidl.equal(y, minidl.ones(2, 4, 3, 3))
+    assert (x.grad.shape, w.grad.shape) == (x.shape, w.shape)
