@@ -319,7 +319,7 @@ SIGNALS = minidl.zeros(2, 4, 6)
         ),
         (ValueError, lambda: F.conv2d(X[:, :, :0], W[..., :1, :1]), "conv2d: input (2, 4, 0, 6) has no pixels"),
         (ValueError, lambda: F.conv2d(X[:, :, :0], W, padding=2), "conv2d: input (2, 4, 0, 6) has no pixels"),
-        (ValueError, lambda: F.conv1d(X[0, :, :, :0], T[0], padding=2), "conv1d: input (4, 6, 0) has no places"),
+        (ValueError, lambda: F.conv1d(X[:, :, :0, 0], W[:, :, 0], padding=2), "conv1d: input (2, 4, 0) has no places"),
         (
             ValueError,
             lambda: F.conv_transpose2d(X, W),
