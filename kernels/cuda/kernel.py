@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+import numpy as np
+
 from .compiler import cuda, why_no_gpu
 
 __all__ = ["Executor", "Kernel", "executor", "on_gpu", "require_gpu", "running_on"]
@@ -82,9 +84,13 @@ class Kernel:
         An empty grid is no work, and none is done.
 
         Raises:
+            TypeError: for a grid that is anything else.
             RuntimeError: where there is no GPU and no simulator was chosen, with the reason.
         """
-        grid = (grid,) if isinstance(grid, int) else tuple(grid)
+        sizes = tuple(grid) if isinstance(grid, tuple | list) else (grid,)
+        if not (1 <= len(sizes) <= 3 and all(isinstance(size, int | np.integer) and size >= 0 for size in sizes)):
+            raise TypeError(f"{self.name}: a grid is a whole number, (x, y) or (x, y, z), not {grid!r}")
+        grid = tuple(map(int, sizes))
         if math.prod(grid) > 0:
             executor().launch(self, grid, arguments, stream)
 

@@ -20,7 +20,15 @@ ALIGNMENT = 256  # of every allocation on a GPU
 
 
 def argument_types(signature: str) -> tuple[types.Type, ...]:
-    return normalize_signature(signature)[0]
+    """Numba's types of the arguments.
+
+    Raises:
+        TypeError: for what is no signature.
+    """
+    try:
+        return normalize_signature(signature)[0]
+    except Exception as error:  # the text is evaluated, so that it can be anything
+        raise TypeError(f"simulator: {signature!r} is no signature of Numba's: {error}") from error
 
 
 def check_arguments(kernel: str, names: list[str], expected: Any, arguments: tuple[Any, ...]) -> list[Any]:

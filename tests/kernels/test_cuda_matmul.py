@@ -75,6 +75,13 @@ def test_tensor_cores_are_exact_where_ten_bits_are_enough():
     np.testing.assert_array_equal(run(LADDER["tensor_core"], a, b), a @ b)
 
 
+def at_odd_place(rows, columns):
+    """A matrix that does not begin at a multiple of 16 bytes, wherever NumPy's memory begins."""
+    memory = numbers(rows * columns + 4)
+    start = 1 if memory.ctypes.data % 16 == 0 else 0
+    return memory[start : start + rows * columns].reshape(rows, columns)
+
+
 def test_rungs_name_what_is_wrong():
     a, b = numbers(4, 6), numbers(5, 8)
     for name, first, second, error, text in [
@@ -89,6 +96,13 @@ def test_rungs_name_what_is_wrong():
             "vectorized: the columns of a and of b must be multiples of 4 (a (4, 6), b (6, 8))",
         ),
         ("naive", a, numbers(8, 6).T, ValueError, "naive: a and b must be C-contiguous (a (4, 6), b (6, 8))"),
+        (
+            "vectorized",
+            at_odd_place(4, 4),
+            numbers(4, 8),
+            ValueError,
+            "vectorized: a and b must begin at multiples of 16 bytes (a (4, 4), b (4, 8))",
+        ),
     ]:
         with pytest.raises(error) as caught:
             run(LADDER[name], first, second)

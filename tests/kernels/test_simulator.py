@@ -490,6 +490,30 @@ def test_launch_in_the_simulator():
     ] * 2
 
 
+@pytest.mark.parametrize("grid", [1.5, -1, (1, -1), (1, 1, 1, 1), (), "ab", None], ids=str)
+def test_no_grid(grid):
+    with running_on(Simulator()), pytest.raises(TypeError) as caught:
+        SCALED.launch(grid, normal(5), 2.0, 5, normal(5))
+    assert str(caught.value) == f"scaled_copy: a grid is a whole number, (x, y) or (x, y, z), not {grid!r}"
+
+
+def test_grids_of_numpy_numbers_and_empty_ones():
+    x, y = normal(32), empty(32)
+    with running_on(Simulator()) as simulator:
+        SCALED.launch(np.int64(1), x, 2.0, 32, y)
+        SCALED.launch((0, 1), x, 2.0, 32, y)
+    close(y, 2 * x)
+    assert len(simulator.reports) == 1
+
+
+def test_types_that_are_no_signature():
+    kernel = Kernel(scaled_copy, threads=32, types="float33[::1]")
+    with running_on(Simulator()), pytest.raises(TypeError) as caught:
+        kernel.launch(1, normal(5))
+    text = "simulator: 'void(float33[::1])' is no signature of Numba's: name 'float33' is not defined"
+    assert str(caught.value) == text
+
+
 WRONG = [
     (
         (normal(5), 1.0, 5),

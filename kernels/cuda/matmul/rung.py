@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import arrays
-from ..kernel import Kernel
-from .layout import interface
+from ..arrays import is_on_gpu
+from ..kernel import Kernel, on_gpu
+from .layout import FLOAT, address, interface
 
 __all__ = ["Rung"]
 
@@ -20,7 +21,7 @@ class Rung:
         tile: rows and columns of C that one block of threads computes.
         reuse: how many rows of C a number of B serves that a block fetches, and how many columns a number of A.
         shared: cycles that reading shared memory takes a warp for 32 multiplications, one a thread.
-        multiple: K and N must be multiples of it.
+        multiple: K and N must be multiples of it; so many numbers are fetched at a time.
     """
 
     name: str
@@ -57,3 +58,5 @@ class Rung:
             raise ValueError(f"{self.name}: a and b must be C-contiguous {shapes}")
         if a.shape[1] % self.multiple or b.shape[1] % self.multiple:
             raise ValueError(f"{self.name}: the columns of a and of b must be multiples of {self.multiple} {shapes}")
+        if any((is_on_gpu(x) or not on_gpu()) and address(x) % (FLOAT * self.multiple) for x in (a, b)):
+            raise ValueError(f"{self.name}: a and b must begin at multiples of {FLOAT * self.multiple} bytes {shapes}")
