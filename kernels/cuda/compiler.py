@@ -7,6 +7,7 @@ Numba comes without a compiler for GPUs.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,10 @@ if not hasattr(np, "row_stack"):  # NumPy 2.5 dropped the name, and numba-cuda s
 os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
 
 try:
-    from numba import cuda
-    from numba.cuda.extending import intrinsic
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy 2.5, at numba-cuda's way to say "no date"
+        from numba import cuda
+        from numba.cuda.extending import intrinsic
 except ImportError:
     cuda = intrinsic = None
 
