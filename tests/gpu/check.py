@@ -21,6 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 SANITIZED = [*PYTEST, "tests/gpu/test_gpu_kernels.py", "-k", "17 or 65", "-x"]
+BENCHMARKS = {
+    "Products against CuPy's": "tests/bench/cuda_matmul.py",
+    "Attention against PyTorch's": "tests/bench/cuda_attention.py",
+}
 TAIL = 60  # lines of a step's output that go into the report
 PACKAGES = ["numpy", "cupy-cuda12x", "cupy-cuda13x", "numba", "numba-cuda", "torch"]
 
@@ -59,7 +63,9 @@ def steps() -> list[Step]:
         for tool in ("memcheck", "racecheck", "synccheck", "initcheck"):
             command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", *SANITIZED]
             found.append(Step(f"compute-sanitizer, {tool}", command))
-    return [*found, Step("Benchmarks", [sys.executable, "tests/gpu/benchmarks.py"])]
+    for title, program in BENCHMARKS.items():
+        found.append(Step(title, [sys.executable, program]))
+    return found
 
 
 def machine() -> list[str]:

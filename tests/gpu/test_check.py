@@ -42,3 +42,11 @@ def test_compute_sanitizer_runs_where_it_is_installed(monkeypatch):
         monkeypatch.setattr(check.shutil, "which", lambda name, found=found: found)
         assert sum(step.command[0] == "compute-sanitizer" for step in check.steps()) == tools
     assert any("--device" in step.command for step in check.steps())
+
+
+@pytest.mark.skipif(not why_no_cuda(), reason="there is a GPU, and the benchmarks would run for minutes")
+def test_the_benchmarks_end_well_without_a_gpu():
+    for program in check.BENCHMARKS.values():
+        done = subprocess.run([sys.executable, program], cwd=check.ROOT, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("nothing to measure")
