@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from elsewhere import Elsewhere, check_row, send
 from families import FAMILIES, OPTIMIZERS, train
 from hardware import need_cupy
 from opcases import load
-from rows import assert_close, run
 
 import minidl
 import minidl.nn.functional as F
-from minidl import Tensor, backend
 from minidl.testing import gradcheck
 
 need_cupy()
@@ -18,52 +17,17 @@ ROWS, _ = load()
 SMOOTH = [row for row in ROWS if row.grad and row.smooth]
 
 
-def there(array, requires_grad=False):
-    return Tensor(backend.to_device(array, minidl.device("cuda")), requires_grad)
-
-
-def here(tensor):
-    return backend.to_device(tensor.array, backend.CPU)
-
-
-class OnGpu:
-    """minidl, with the tensors that a row makes by itself (constants, weights) on the GPU."""
-
-    def __getattr__(self, name):
-        value = getattr(minidl, name)
-        if name not in minidl.creation.__all__:
-            return value
-        return lambda *args, **kwargs: there(value(*args, **kwargs).array)
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_row_is_that_of_the_cpu(row, dtype):
     """Values and gradients, the latter also as operations that could be differentiated again."""
-    tolerance = 1e-10 if dtype is np.float64 else 1e-4
-    expected = run(row, row.arrays(dtype))
-    inputs = [there(x, row.grad and x.dtype.kind == "f") for x in row.arrays(dtype)]
-    if not inputs:
-        return
-    results = row.results(OnGpu(), inputs)
-    for i, (y, other) in enumerate(zip(results, expected.values, strict=True)):
-        assert y.device == minidl.device("cuda"), f"{row}: result {i} is on {y.device}"
-        assert_close(f"{row}: result {i}", here(y), other, tolerance)
-    roots, wanted = [y for y in results if y.requires_grad], [x for x in inputs if x.requires_grad]
-    if not roots:
-        return
-    upstream = [there(g.array) for g in expected.upstream]
-    for create_graph in (False, True) if row.second else (False,):
-        found = minidl.grad(roots, wanted, upstream, retain_graph=True, create_graph=create_graph, allow_unused=True)
-        for i, (g, other) in enumerate(zip(found, expected.gradients, strict=True)):
-            if g is not None:
-                assert_close(f"{row}: gradient {i}", here(g), other, tolerance)
+    check_row(row, dtype, "cuda", 1e-10 if dtype is np.float64 else 1e-4)
 
 
 @pytest.mark.parametrize("row", SMOOTH, ids=str)
 def test_gradients_against_finite_differences(row):
-    inputs = [there(x, x.dtype.kind == "f") for x in row.arrays()]
-    assert gradcheck(lambda *xs: row.results(OnGpu(), xs), inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
+    inputs = [send(x, "cuda", x.dtype.kind == "f") for x in row.arrays()]
+    assert gradcheck(lambda *xs: row.results(Elsewhere("cuda"), xs), inputs, eps=1e-5, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

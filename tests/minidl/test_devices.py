@@ -6,8 +6,8 @@ import types
 
 import numpy as np
 import pytest
+from elsewhere import check_row, send, values
 from opcases import load
-from rows import assert_close, run
 from strict_array import Library
 
 import minidl
@@ -27,21 +27,7 @@ def libraries(monkeypatch):
 
 
 def on_strict(array, requires_grad=False):
-    return Tensor(backend.to_device(array, minidl.device("strict")), requires_grad)
-
-
-def values(tensor):
-    return backend.to_device(tensor.array, backend.CPU)
-
-
-class OnStrict:
-    """minidl, with the tensors that a row makes by itself (constants, weights) on the device of its inputs."""
-
-    def __getattr__(self, name):
-        value = getattr(minidl, name)
-        if name not in minidl.creation.__all__:
-            return value
-        return lambda *args, **kwargs: on_strict(value(*args, **kwargs).array)
+    return send(array, "strict", requires_grad)
 
 
 # --- the table on strict arrays ----------------------------------------------------------------------------------
@@ -51,26 +37,7 @@ class OnStrict:
 @np.errstate(all="ignore")  # a GPU does not warn
 def test_row_on_strict_arrays(row, libraries):
     """In float32, the dtype of training; ``pytest --device strict`` runs all tests of the table."""
-    dtype = np.float32
-    expected = run(row, row.arrays(dtype))
-    inputs = [on_strict(x, row.grad and x.dtype.kind == "f") for x in row.arrays(dtype)]
-    if not inputs:
-        return
-    results = row.results(OnStrict(), inputs)
-    for i, (y, other) in enumerate(zip(results, expected.values, strict=True)):
-        assert y.device == minidl.device("strict"), f"{row}: result {i} is on {y.device}"
-        assert_close(f"{row}: result {i}", values(y), other, rounding(dtype))
-    roots = [y for y in results if y.requires_grad]
-    wanted = [x for x in inputs if x.requires_grad]
-    if not roots:
-        return
-    upstream = [on_strict(g.array) for g in expected.upstream]
-    for create_graph in (False, True) if row.second else (False,):
-        found = minidl.grad(roots, wanted, upstream, retain_graph=True, create_graph=create_graph, allow_unused=True)
-        for i, (g, other) in enumerate(zip(found, expected.gradients, strict=True)):
-            if g is not None:
-                assert g.device == minidl.device("strict"), f"{row}: gradient {i} is on {g.device}"
-                assert_close(f"{row}: gradient {i}", values(g), other, rounding(dtype))
+    check_row(row, np.float32, "strict", rounding(np.float32))
 
 
 def rounding(dtype):
