@@ -19,9 +19,8 @@ import math
 
 from ..compiler import cuda, float32, int32
 from ..kernel import Kernel
-from ..vector import store4
 from .shades import adder, shader
-from .tiles import loader, product, shared_head, storer, transposed_product
+from .tiles import Sizes, loader, product, row_writer, shared_head, storer, transposed_product
 
 __all__ = ["DELTA", "KERNELS", "KEYS", "KEY_TILES", "QUERIES", "QUERY_TILES"]
 
@@ -71,43 +70,22 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
 
     Grid: (tiles of keys, heads of the keys, batch).
     """
-    chunk = min(width, 64)
-    chunks = width // chunk
-    pieces = chunk // 4
-    owned_scores = columns // across
+    chunk, chunks, pieces, owned_scores, owned, owned_results, threads = Sizes.of(width, rows, columns, across)
     score_groups = owned_scores // 4
-    owned = chunk // across
-    owned_results = owned * chunks
-    groups = owned // 4
-    threads = rows // 4 * across
     keys_size, operand_size, weights_size = rows * width, columns * chunk, rows * columns
     load_keys = loader(rows, width, width, threads)
     load = loader(columns, chunk, width, threads)
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
+    write_row = row_writer(width, across)
     shade = shader(rows, columns, threads, True)
     add = adder(columns, across)
 
     def backward_keys(
-        q,
-        k,
-        v,
-        grad,
-        mask,
-        shift,
-        delta,
-        dk,
-        dv,
-        scale,
-        group,
-        masked,
-        step_batch,
-        step_head,
-        step_query,
-        step_key,
-        causal,
-    ):
+        q, k, v, grad, mask, shift, delta, dk, dv,
+        scale, group, masked, step_batch, step_head, step_query, step_key, causal,
+    ):  # fmt: skip
         tile_k = cuda.shared.array(keys_size, float32, 16)
         tile_v = cuda.shared.array(keys_size, float32, 16)
         tile_x = cuda.shared.array(operand_size, float32, 16)  # of the queries, the gradient, the queries again
@@ -189,15 +167,8 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
 
         for i in range(4):
             if row + 4 * ty + i < keys:
-                for c in range(chunks):
-                    for g in range(groups):
-                        j = c * owned + 4 * g
-                        place = at_k + (4 * ty + i) * width + c * chunk + 4 * (tx + g * across)
-                        store4(dv, place, av[i, j], av[i, j + 1], av[i, j + 2], av[i, j + 3])
-                        store4(
-                            dk, place, ak[i, j] * scale, ak[i, j + 1] * scale, ak[i, j + 2] * scale,
-                            ak[i, j + 3] * scale,
-                        )  # fmt: skip
+                write_row(dk, at_k + (4 * ty + i) * width, ak, i, scale, tx)
+                write_row(dv, at_k + (4 * ty + i) * width, av, i, float32(1.0), tx)
 
     backward_keys.__name__ = f"attention_backward_keys_{width}"
     backward_keys.__doc__ = keys_kernel.__doc__
@@ -217,20 +188,14 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
 
     Grid: (tiles of queries, heads, batch); 1 / ``share`` heads share one of keys.
     """
-    chunk = min(width, 64)
-    chunks = width // chunk
-    pieces = chunk // 4
-    owned_scores = columns // across
-    owned = chunk // across
-    owned_results = owned * chunks
-    groups = owned // 4
-    threads = rows // 4 * across
+    chunk, chunks, pieces, owned_scores, owned, owned_results, threads = Sizes.of(width, rows, columns, across)
     queries_size, operand_size, weights_size = rows * width, columns * chunk, rows * columns
     load_queries = loader(rows, width, width, threads)
     load = loader(columns, chunk, width, threads)
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
+    write_row = row_writer(width, across)
     shade = shader(rows, columns, threads, False)
     add = adder(columns, across)
 
@@ -257,7 +222,6 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
         first_query = (batch * q.shape[1] + head) * q.shape[2]
         at_q = (first_query + row) * width
         at_k = (batch * k.shape[1] + shared_head(head, share)) * k.shape[2] * width
-
         at_mask = batch * step_batch + head * step_head
         load_queries(tile_q, q, at_q, queries - row)
         load_queries(tile_g, grad, at_q, queries - row)
@@ -309,14 +273,7 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
 
         for i in range(4):
             if row + 4 * ty + i < queries:
-                for c in range(chunks):
-                    for g in range(groups):
-                        j = c * owned + 4 * g
-                        place = at_q + (4 * ty + i) * width + c * chunk + 4 * (tx + g * across)
-                        store4(
-                            dq, place, aq[i, j] * scale, aq[i, j + 1] * scale, aq[i, j + 2] * scale,
-                            aq[i, j + 3] * scale,
-                        )  # fmt: skip
+                write_row(dq, at_q + (4 * ty + i) * width, aq, i, scale, tx)
 
     backward_queries.__name__ = f"attention_backward_queries_{width}"
     backward_queries.__doc__ = queries_kernel.__doc__

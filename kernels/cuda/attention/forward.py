@@ -9,9 +9,8 @@ import math
 
 from ..compiler import cuda, float32, int32
 from ..kernel import Kernel
-from ..vector import store4
 from .shades import adder, shader
-from .tiles import loader, product, row_reductions, shared_head, storer, transposed_product
+from .tiles import Sizes, loader, product, row_reductions, row_writer, shared_head, storer, transposed_product
 
 __all__ = ["FORWARD", "KERNELS", "TILES"]
 
@@ -43,23 +42,16 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
     never leave the registers and the shared memory.
 
     Grid: (tiles of queries, heads, batch); 1 / ``share`` heads share one of keys.
-    Source: Milakov and Gimelshein
-    2018 for the running sum, Dao et al. 2022 for its use here.
+    Source: Milakov and Gimelshein 2018 for the running sum, Dao et al. 2022 for its use here.
     """
-    chunk = min(width, 64)
-    chunks = width // chunk
-    pieces = chunk // 4
-    owned_scores = columns // across
-    owned = chunk // across
-    owned_results = owned * chunks
-    groups = owned // 4
-    threads = rows // 4 * across
+    chunk, chunks, pieces, owned_scores, owned, owned_results, threads = Sizes.of(width, rows, columns, across)
     queries_size, operand_size, weights_size = rows * width, columns * chunk, rows * columns
     load_queries = loader(rows, width, width, threads)
     load = loader(columns, chunk, width, threads)
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
+    write_row = row_writer(width, across)
     shade = shader(rows, columns, threads, False)
     add = adder(columns, across)
     row_max, row_sum = row_reductions(across)
@@ -84,7 +76,6 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
         first_query = (batch * q.shape[1] + head) * q.shape[2] + row
         at_q = first_query * width
         at_k = (batch * k.shape[1] + shared_head(head, share)) * k.shape[2] * width
-
         at_mask = batch * step_batch + head * step_head
         load_queries(tile_q, q, at_q, queries - row)
         for i in range(4):
@@ -145,14 +136,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
             if total != float32(0.0):
                 inverse = float32(1.0) / total
             if row + 4 * ty + i < queries:
-                for c in range(chunks):
-                    for g in range(groups):
-                        j = c * owned + 4 * g
-                        place = at_q + (4 * ty + i) * width + c * chunk + 4 * (tx + g * across)
-                        store4(
-                            out, place, a[i, j] * inverse, a[i, j + 1] * inverse, a[i, j + 2] * inverse,
-                            a[i, j + 3] * inverse,
-                        )  # fmt: skip
+                write_row(out, at_q + (4 * ty + i) * width, a, i, inverse, tx)
                 if tx == 0:
                     lse[first_query + 4 * ty + i] = m[i] + math.log(total)
 

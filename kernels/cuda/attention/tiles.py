@@ -20,12 +20,41 @@ These are factories: the sizes become constants of the functions that they retur
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..compiler import cuda, device, float32, int32
 from ..vector import load4, store4
 
-__all__ = ["loader", "product", "row_reductions", "shared_head", "storer", "swizzle", "transposed_product"]
+__all__ = [
+    "Sizes",
+    "loader",
+    "product",
+    "row_reductions",
+    "row_writer",
+    "shared_head",
+    "storer",
+    "swizzle",
+    "transposed_product",
+]
+
+
+class Sizes(NamedTuple):
+    """What follows from a kernel's ``width``, ``rows``, ``columns`` and ``across``."""
+
+    chunk: int  # numbers in a row of the tile that passes by: 64 at most, for shared memory is small
+    chunks: int  # so many make up the width
+    pieces: int  # of four numbers, in a row of a chunk
+    owned_scores: int  # columns that a thread owns: of the scores,
+    owned: int  # of a chunk of the results,
+    owned_results: int  # and of all of the results
+    threads: int
+
+    @classmethod
+    def of(cls, width: int, rows: int, columns: int, across: int) -> Sizes:
+        chunk = min(width, 64)
+        return cls(
+            chunk, width // chunk, chunk // 4, columns // across, chunk // across, width // across, rows // 4 * across
+        )
 
 
 def swizzle(columns: int) -> int:
@@ -78,6 +107,29 @@ def storer(columns: int, across: int) -> Callable[..., Any]:
                 store4(tile, place, values[i, 4 * g], values[i, 4 * g + 1], values[i, 4 * g + 2], values[i, 4 * g + 3])
 
     return store
+
+
+def row_writer(width: int, across: int) -> Callable[..., Any]:
+    """``write_row(matrix, start, values, i, factor, tx)``: a thread writes its row i of a result, times ``factor``.
+
+    The row begins at flat index ``start`` of the matrix. The thread's columns lie as in ``values``: chunk by chunk.
+    """
+    chunk = min(width, 64)
+    chunks = width // chunk
+    owned = chunk // across
+    groups = owned // 4
+
+    @device
+    def write_row(matrix, start, values, i, factor, tx):
+        for c in range(chunks):
+            for g in range(groups):
+                j = c * owned + 4 * g
+                store4(
+                    matrix, start + c * chunk + 4 * (tx + g * across), values[i, j] * factor,
+                    values[i, j + 1] * factor, values[i, j + 2] * factor, values[i, j + 3] * factor,
+                )  # fmt: skip
+
+    return write_row
 
 
 def transposed_product(columns_a: int, columns_b: int, rows_b: int, across: int) -> Callable[..., Any]:
