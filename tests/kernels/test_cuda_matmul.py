@@ -415,5 +415,13 @@ def test_the_roofline_knows_the_bytes():
     assert gpu.reports[0].counts.of(space="global").bytes == work("tiled", 64, 64, 32).bytes
 
 
+def test_the_work_of_no_rung():
+    with pytest.raises(ValueError) as error:
+        work("cubed", 64, 64, 32)
+    assert str(error.value) == (
+        "work: the rungs are naive, tiled, blocked, vectorized, tensor_core; there is no 'cubed'"
+    )
+
+
 def test_kernels_are_listed_once():
     assert len({id(kernel) for kernel in KERNELS}) == len(KERNELS) == 11

@@ -205,6 +205,14 @@ def test_a_broadcast_gradient_is_refused_where_nothing_is_read_only(libraries):
         minidl.optim.SGD([parameter], 0.1)
 
 
+def test_the_indices_of_a_subset_may_lie_on_a_device(libraries):
+    data = minidl.data.TensorDataset(minidl.arange(5) ** 2)
+    subset = minidl.data.Subset(data, on_strict(np.array([4, 1, -2])))
+    assert [y.tolist() for (y,) in minidl.data.DataLoader(subset, 2)] == [[16, 1], [9]]
+    with pytest.raises(IndexError, match="^TensorDataset: index 9 is out of range for 5 samples$"):
+        next(iter(minidl.data.DataLoader(minidl.data.Subset(data, on_strict(np.array([9]))), 1)))
+
+
 # --- no usable GPU -----------------------------------------------------------------------------------------------
 
 

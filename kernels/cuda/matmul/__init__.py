@@ -33,6 +33,12 @@ KERNELS += [general.kernel(wide, activation) for wide in (True, False) for activ
 
 
 def work(name: str, M: int, N: int, K: int) -> roofline.Work:
-    """What a rung asks of a GPU for the product of an (M, K) and a (K, N) matrix."""
-    rung = LADDER[name]
+    """What a rung asks of a GPU for the product of an (M, K) and a (K, N) matrix.
+
+    Raises:
+        ValueError: where no rung has that name.
+    """
+    rung = LADDER.get(name)
+    if rung is None:
+        raise ValueError(f"work: the rungs are {', '.join(LADDER)}; there is no {name!r}")
     return roofline.matmul(M, N, K, tile=rung.reuse, shared=rung.shared, tensor=rung is TENSOR_CORE)
