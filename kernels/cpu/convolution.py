@@ -154,10 +154,9 @@ def images_in_rows(x: np.ndarray, at: Windows) -> bool:
 
 def panels(kernel: np.ndarray) -> np.ndarray:
     """The kernel as the tile wants it: outputs in panels, each (kH, kW, C, columns) and contiguous."""
-    width, outputs = sums.columns_of_a_panel(), kernel.shape[3]
-    if outputs <= width:
-        return np.ascontiguousarray(kernel)
-    result = np.empty((-(-outputs // width), *kernel.shape[:3], width), np.float32)
+    outputs = kernel.shape[3]
+    width = min(outputs, sums.columns_of_a_panel())
+    result = sums.scratch((-(-outputs // width), *kernel.shape[:3], width))
     for panel, first in zip(result, range(0, outputs, width)):
         some = kernel[..., first : first + width]
         panel[..., : some.shape[3]] = some
@@ -175,7 +174,8 @@ def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple
     padded = None
     for images, part in groups(x, others):
         if padded is None:
-            padded = np.zeros((part.shape[0], *size, x.shape[3]), np.float32)
+            padded = sums.scratch((part.shape[0], *size, x.shape[3]))
+            padded[...] = 0
         inside = padded[: part.shape[0]]
         inside[:, front[0] : front[0] + x.shape[1], front[1] : front[1] + x.shape[2]] = part
         yield images, inside
@@ -238,7 +238,7 @@ def lay_out(g: np.ndarray, w: np.ndarray, at: Windows, dx: np.ndarray) -> None:
     images, channels = dx.shape[0], dx.shape[3]
     matrix = w.reshape(1, 1, w.shape[0], -1)
     one = Windows(at.count, (1, 1), (1, 1), (0, 0), (1, 1), at.count)
-    products = np.empty((images, *at.count, matrix.shape[3]), np.float32)
+    products = sums.scratch((images, *at.count, matrix.shape[3]))
     correlate(g, matrix, None, one, products, everywhere(products))
     elements = sums.transposed(products.reshape(-1, matrix.shape[3]))
     elements = elements.reshape(channels, *at.kernel, images, *at.count)
@@ -266,7 +266,9 @@ def in_order(x: np.ndarray) -> np.ndarray:
     channels_first = x.transpose(0, 3, 1, 2)
     if x.flags.c_contiguous or not channels_first.flags.c_contiguous:
         return np.ascontiguousarray(x)
-    return sums.transposed(channels_first.reshape(x.shape[0], x.shape[3], -1)).reshape(x.shape)
+    copy = sums.scratch(x.shape)
+    sums.transpose(channels_first.reshape(x.shape[0], x.shape[3], -1), copy.reshape(x.shape[0], -1, x.shape[3]))
+    return copy
 
 
 def outputs_last(w: np.ndarray) -> np.ndarray:

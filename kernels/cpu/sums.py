@@ -22,7 +22,7 @@ import numpy as np
 from . import compiler
 
 __all__ = ["ADD_BIAS", "ADD_TO_C", "Axis", "Plan", "columns_of_a_panel", "plain", "plan", "ready", "run"]
-__all__ += ["transposed"]
+__all__ += ["scratch", "transpose", "transposed"]
 
 # The places of the numbers in a plan. The compiled walk knows them: if they change, so must tile.py, or an old walk
 # would be taken from the cache.
@@ -30,6 +30,8 @@ I, J, ROW, COLUMN, OUTER, MIDDLE, INNER, OFFSET, OPTION = range(9)
 LENGTH, A, B, C = range(4)
 PANEL, START, RELU = range(3)
 ADD_BIAS, ADD_TO_C = 1, 2
+
+LINE = 16  # floats in a line of the cache
 
 Plan = np.ndarray
 
@@ -86,9 +88,29 @@ def transposed(x: np.ndarray) -> np.ndarray:
     """A copy with the last two axes exchanged; for the same arrays as ``run``."""
     *stack, rows, columns = x.shape
     y = np.empty((*stack, columns, rows), np.float32)
+    transpose(x, y)
+    return y
+
+
+def transpose(x: np.ndarray, y: np.ndarray) -> None:
+    """Make y that copy."""
+    *stack, rows, columns = x.shape
     matrices = math.prod(stack)
     compiled().transpose(x.reshape(matrices, rows, columns), y.reshape(matrices, columns, rows))
-    return y
+
+
+def scratch(shape: tuple[int, ...]) -> np.ndarray:
+    """Memory for floats that begins where a line of the cache does, to be filled, read several times and forgotten.
+
+    A vector of 16 floats is just one line. NumPy's own memory begins 16 bytes after the start of a line, so that each
+    vector lies on two of them, and the second-level cache has to deliver nearly twice as many: sums over rows of B that
+    are not in the first-level cache then take up to 1.4 times as long. (It is a view of a little more memory, which the
+    results that are handed out should not be.)
+    """
+    size = math.prod(shape)
+    memory = np.empty(size + LINE, np.float32)
+    skipped = -memory.ctypes.data % (4 * LINE) // 4
+    return memory[skipped : skipped + size].reshape(shape)
 
 
 # --- the compiled functions --------------------------------------------------------------------------------------

@@ -143,6 +143,16 @@ def test_transposed(shape):
     assert np.array_equal(y, x.swapaxes(-1, -2))
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (2, 16, 7)])
+def test_scratch_begins_with_a_line_of_the_cache(shape):
+    arrays = [sums.scratch(shape) for _ in range(9)]
+    for n, x in enumerate(arrays):
+        assert (x.shape, x.dtype, x.ctypes.data % 64) == (shape, np.float32, 0)
+        assert x.flags.c_contiguous
+        x[...] = n
+    assert all((x == n).all() for n, x in enumerate(arrays))
+
+
 def test_the_switch():
     previous = set_compiled(False)
     try:
