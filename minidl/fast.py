@@ -24,6 +24,7 @@ from kernels.cpu.activation import gated
 from kernels.cpu.matmul import linear
 from kernels.cpu.memory import keep_freed_memory
 from kernels.cpu.optimizer import adagrad, adam, momentum, rmsprop, sgd
+from kernels.cpu.threads import get_threads, set_threads
 
 __all__ = [
     "adagrad",
@@ -34,6 +35,7 @@ __all__ = [
     "convolution",
     "depthwise",
     "gated",
+    "get_threads",
     "linear",
     "momentum",
     "normalization",
@@ -41,6 +43,7 @@ __all__ = [
     "product",
     "rmsprop",
     "row_normalization",
+    "set_threads",
     "sgd",
 ]
 

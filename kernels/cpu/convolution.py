@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from . import sums
+from . import sums, threads
 from .windows import (
     Target,
     Windows,
@@ -50,46 +50,57 @@ __all__ = ["Windows", "forward", "input_gradient", "weight_gradient"]
 WORTH = 10**6  # products: with fewer there is no need to let anybody wait for a compiler
 CACHE = 2**18  # bytes that some images may take, so that they stay in a second-level cache together with the kernel
 FEW = 8  # channels: fewer do not fill the columns, or the rows, of a tile
+ROWS = 6  # images that a thread should have at least, as many as a tile has rows
 
 
 def forward(x: Any, w: Any, b: Any, at: Any, relu: bool = False) -> np.ndarray | None:
     """y of the formula above, or max(y, 0). ``at`` is a ``Windows``, or has its fields; b may be None."""
-    if not pays(x.shape[0] * w.size * math.prod(at.count), x, w, b):
+    images, products = x.shape[0], x.shape[0] * w.size * math.prod(at.count)
+    if not pays(products, x, w, b):
         return None
     at, met = only_met(Windows(*fields(at)))
-    y = np.empty((x.shape[0], *at.count, w.shape[0]), np.float32)
-    correlate(x.transpose(0, 2, 3, 1), outputs_last(w[:, :, *met]), b, at, y, everywhere(y), relu)
+    y = np.empty((images, *at.count, w.shape[0]), np.float32)
+    x, kernel, target = x.transpose(0, 2, 3, 1), outputs_last(w[:, :, *met]), everywhere(y)
+    threads.share(lambda some: correlate(x[some], kernel, b, at, y[some], target, relu), images, products, ROWS)
     return y.transpose(0, 3, 1, 2)
 
 
 def input_gradient(g: Any, w: Any, b: Any, at: Any) -> np.ndarray | None:
     """dx of the formula above; b may be None."""
-    if not pays(g.shape[0] * w.size * math.prod(at.count), g, w, b):
+    images, products = g.shape[0], g.shape[0] * w.size * math.prod(at.count)
+    if not pays(products, g, w, b):
         return None
-    at, channels = Windows(*fields(at)), w.shape[1]
-    dx = np.empty((g.shape[0], *at.size, channels), np.float32)
-    if channels < FEW:
-        lay_out(g.transpose(0, 2, 3, 1), w, at, dx)
-        if b is not None:
-            dx += b
+    at, g = Windows(*fields(at)), g.transpose(0, 2, 3, 1)
+    dx = np.empty((images, *at.size, w.shape[1]), np.float32)
+    if w.shape[1] < FEW:
+        threads.share(lambda some: lay_out(g[some], w, b, at, dx[some]), images, products, ROWS)
     else:
         at, met = only_met(at)
-        turn_round(g.transpose(0, 2, 3, 1), channels_of_input_last(w[:, :, *met]), b, at, dx)
+        kernel = channels_of_input_last(w[:, :, *met])
+        threads.share(lambda some: turn_round(g[some], kernel, b, at, dx[some]), images, products, ROWS)
     return dx.transpose(0, 3, 1, 2)
 
 
 def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     """dw of the formula above."""
-    if not pays(x.shape[1] * math.prod(at.kernel) * g.size, x, g):
+    products = x.shape[1] * math.prod(at.kernel) * g.size
+    if not pays(products, x, g):
         return None
     channels, outputs, whole = x.shape[1], g.shape[1], Windows(*fields(at))
     few = channels < FEW
     at, met = (whole, (slice(None), slice(None))) if few else only_met(whole)
     x, g = x.transpose(0, 2, 3, 1), g.transpose(0, 2, 3, 1)
-    dw = np.zeros((channels, *at.kernel, outputs), np.float32)
     plans = products_by_columns if few else products_by_channels
-    for images, part in padded_groups(x, at, g[0].nbytes) if few else groups(x, g[0].nbytes):
-        sums.run(plans(part.shape, outputs, at), part, in_order(g[images]), dw)
+
+    def of_some(some: slice) -> np.ndarray:
+        dw = np.zeros((channels, *at.kernel, outputs), np.float32)
+        for images, part in padded_groups(x[some], at, g[0].nbytes) if few else groups(x[some], g[0].nbytes):
+            sums.run(plans(part.shape, outputs, at), part, in_order(g[some][images]), dw)
+        return dw
+
+    dw, *others = threads.share(of_some, x.shape[0], products, ROWS)
+    for other in others:
+        dw += other
     dw = sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
     if at.kernel == whole.kernel:
         return dw
@@ -229,7 +240,7 @@ def reaching(at: Windows, axis: int, first: int) -> tuple[slice, int, int] | Non
     return turned, (elements[-1] * dilation - place) // stride, dilation // common
 
 
-def lay_out(g: np.ndarray, w: np.ndarray, at: Windows, dx: np.ndarray) -> None:
+def lay_out(g: np.ndarray, w: np.ndarray, b: Any, at: Windows, dx: np.ndarray) -> None:
     """dx for few channels, where columns c would leave tiles almost empty: all products first, then their sums.
 
     The columns are all elements (c, k), so that one product of matrices gives what each g adds to its window. Windows
@@ -250,6 +261,8 @@ def lay_out(g: np.ndarray, w: np.ndarray, at: Windows, dx: np.ndarray) -> None:
         padded[:, :, lines, columns] += elements[:, *element]
     lines, columns = (slice(start, start + n) for start, n in zip(at.start, at.size))
     dx[...] = padded[:, :, lines, columns].transpose(1, 2, 3, 0)
+    if b is not None:
+        dx += b
 
 
 # --- layouts -----------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ def test_the_indices_of_a_subset_may_lie_on_a_device(libraries):
     data = minidl.data.TensorDataset(minidl.arange(5) ** 2)
     subset = minidl.data.Subset(data, on_strict(np.array([4, 1, -2])))
     assert [y.tolist() for (y,) in minidl.data.DataLoader(subset, 2)] == [[16, 1], [9]]
-    with pytest.raises(IndexError, match="^TensorDataset: index 9 is out of range for 5 samples$"):
+    with pytest.raises(IndexError, match=r"^TensorDataset: index 9 is out of range for 5 samples$"):
         next(iter(minidl.data.DataLoader(minidl.data.Subset(data, on_strict(np.array([9]))), 1)))
 
 

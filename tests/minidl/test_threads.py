@@ -3,15 +3,16 @@
 import pytest
 
 import minidl
+from kernels.cpu import threads
 
 
 def test_set_and_get():
     before = minidl.get_num_threads()
     try:
         minidl.set_num_threads(1)
-        assert minidl.get_num_threads() == 1
+        assert minidl.get_num_threads() == threads.get_threads() == 1
         minidl.set_num_threads(2)
-        assert minidl.get_num_threads() in (1, 2)  # 1 where the library was built without threads
+        assert minidl.get_num_threads() == threads.get_threads() == 2
     finally:
         minidl.set_num_threads(before)
 
