@@ -1,7 +1,7 @@
 """Single convolutions, forward and backward, against PyTorch eager: the same arrays, one process, in turn.
 
 python tests/bench/convolutions.py                  # the verdict: one thread
-python tests/bench/convolutions.py --threads 2      # reported beside it (the kernels stay on one)
+python tests/bench/convolutions.py --threads 2      # reported beside it
 python tests/bench/convolutions.py 32x32            # only rows whose name contains one of these words
 
 ``arrays`` are the three compiled functions alone on arrays whose channels lie last in memory, as they do inside of a

@@ -1,7 +1,7 @@
 """Training steps of convolutional networks against PyTorch eager: the same weights and images, one process, in turn.
 
 python tests/bench/images.py                  # the verdict: one thread
-python tests/bench/images.py --threads 2      # reported beside it (minidl's own kernels stay on one)
+python tests/bench/images.py --threads 2      # reported beside it
 python tests/bench/images.py digits           # only one row
 """
 
