@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import os
 import sys
 import threading
@@ -19,6 +20,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+
+from . import threads
 
 __all__ = ["Kernel", "Loop", "announced", "enabled", "first_that_works", "kernel", "set_compiled"]
 
@@ -84,7 +87,7 @@ def begin_numba() -> None:
 class Loop:
     """A function ``loop(arrays, numbers)`` made from a plain Python function of 1-D arrays and floats; a decorator.
 
-    Runs serially, in the thread that calls it.
+    What it does with an element must not depend on other elements: long arrays are dealt out among threads.
     """
 
     def __init__(self, function: Callable[..., None]) -> None:
@@ -108,7 +111,11 @@ class Loop:
         compiled = self._compiled[dtype]
         if compiled is None:
             return False
-        compiled(*rows, *map(float, numbers))
+        work, numbers = rows[0].size * threads.ELEMENT, tuple(map(float, numbers))
+        if threads.alone(work):
+            compiled(*rows, *numbers)
+        else:
+            threads.share(lambda some: compiled(*(row[some] for row in rows), *numbers), rows[0].size, work)
         return True
 
     def _compile(self, dtype: np.dtype, arrays: int, numbers: int) -> Callable[..., None] | None:
@@ -117,7 +124,7 @@ class Loop:
         def compile(cache: bool) -> Callable[..., None]:
             import numba
 
-            compiled = numba.njit(self.function, cache=cache, error_model="numpy")
+            compiled = numba.njit(self.function, cache=cache, error_model="numpy", nogil=True)
             compiled(*[np.ones(1, dtype) for _ in range(arrays)], *[0.5] * numbers)
             return compiled
 
@@ -146,14 +153,18 @@ def side_by_side(arrays: tuple[Any, ...]) -> list[np.ndarray] | None:
 
 
 class Kernel:
-    """A function of arrays of one signature, made from a plain Python function. Runs in the thread that calls it.
+    """A function of arrays of one signature, made from a plain Python function.
 
-    With ``any_order`` sums may be taken in another order than the source's, which lets them fill vectors.
+    With ``any_order`` sums may be taken in another order than the source's, which lets them fill vectors. Large arrays
+    are dealt out among threads if the function says how: each thread gets some rows of the arrays named in ``dealt``,
+    and an array of its own in place of each named in ``added``, to which the function only adds.
     """
 
-    def __init__(self, signature: str, any_order: bool, function: Callable[..., None]) -> None:
+    def __init__(self, signature: str, any_order: bool, dealt: str, added: str, function: Callable[..., None]) -> None:
         self.signature, self.function = signature, function
         self.freedom = {"reassoc"} if any_order else False
+        names = list(inspect.signature(function).parameters)
+        self.dealt, self.added = ([names.index(name) for name in some.split()] for some in (dealt, added))
         self.__doc__ = function.__doc__
 
     def __call__(self, *given: Any) -> bool:
@@ -164,8 +175,26 @@ class Kernel:
         """
         if not _enabled or self.compiled is None:
             return False
-        self.compiled(*given)
+        work = max((given[place].size for place in self.dealt), default=0) * threads.ELEMENT
+        if threads.alone(work):
+            self.compiled(*given)
+        else:
+            _, *others = threads.share(functools.partial(self.part, given), len(given[self.dealt[0]]), work)
+            for sums in others:
+                for place, more in zip(self.added, sums):
+                    given[place][...] += more
         return True
+
+    def part(self, given: tuple[Any, ...], some: slice) -> list[Any]:
+        """Run over some rows; the first part adds to the arrays given, the others to new ones, which are returned."""
+        own = list(given)
+        for place in self.dealt:
+            own[place] = given[place][some]
+        if some.start:
+            for place in self.added:
+                own[place] = np.zeros_like(given[place])
+        self.compiled(*own)
+        return [own[place] for place in self.added]
 
     @functools.cached_property
     def compiled(self) -> Callable[..., None] | None:
@@ -179,6 +208,8 @@ class Kernel:
         return first_that_works(compile)
 
 
-def kernel(signature: str, any_order: bool = False) -> Callable[[Callable[..., None]], Kernel]:
+def kernel(
+    signature: str, any_order: bool = False, dealt: str = "", added: str = ""
+) -> Callable[[Callable[..., None]], Kernel]:
     """Make a ``Kernel`` of the function below; a decorator. The signature is Numba's: "void(f4[:, ::1], f8[::1])"."""
-    return functools.partial(Kernel, signature, any_order)
+    return functools.partial(Kernel, signature, any_order, dealt, added)

@@ -77,7 +77,7 @@ def geometry(at: Any) -> np.ndarray:
     return np.array([at.stride, at.dilation, at.start], np.int64)
 
 
-@kernel("void(f4[:, :, :, ::1], f4[:, :, ::1], i8[:, ::1], f4[:, :, :, ::1])")
+@kernel("void(f4[:, :, :, ::1], f4[:, :, ::1], i8[:, ::1], f4[:, :, :, ::1])", dealt="x y")
 def gather(x, w, at, y):
     """y[n, i, c] += the sum over k of w[k, c] x[n, p, c]."""
     for n in range(y.shape[0]):
@@ -92,7 +92,7 @@ def gather(x, w, at, y):
                                 y[n, i, j, c] += w[k, m, c] * x[n, h, v, c]
 
 
-@kernel("void(f4[:, :, :, ::1], f4[:, :, ::1], i8[:, ::1], f4[:, :, :, ::1])")
+@kernel("void(f4[:, :, :, ::1], f4[:, :, ::1], i8[:, ::1], f4[:, :, :, ::1])", dealt="g dx")
 def scatter(g, w, at, dx):
     """dx[n, p, c] += w[k, c] g[n, i, c] for all i and k."""
     for n in range(g.shape[0]):
@@ -107,7 +107,7 @@ def scatter(g, w, at, dx):
                                 dx[n, h, v, c] += w[k, m, c] * g[n, i, j, c]
 
 
-@kernel("void(f4[:, :, :, ::1], f4[:, :, :, ::1], i8[:, ::1], f8[:, :, ::1])")
+@kernel("void(f4[:, :, :, ::1], f4[:, :, :, ::1], i8[:, ::1], f8[:, :, ::1])", dealt="x g", added="dw")
 def correlate(x, g, at, dw):
     """dw[k, c] += g[n, i, c] x[n, p, c] for all n and i."""
     for n in range(g.shape[0]):

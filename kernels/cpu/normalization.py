@@ -39,7 +39,7 @@ def with_channels(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-@kernel("void(f4[:, ::1], f4[::1], f8[::1], f8[::1])")
+@kernel("void(f4[:, ::1], f4[::1], f8[::1], f8[::1])", dealt="x", added="total squares")
 def moments(x, k, total, squares):
     """total_c += the sum of x - k_c, squares_c += the sum of (x - k_c)^2."""
     for r in range(x.shape[0]):
@@ -49,7 +49,7 @@ def moments(x, k, total, squares):
             squares[c] += e * e
 
 
-@kernel("void(f4[:, ::1], f4[::1], f4[::1], f4[::1], f4[:, ::1])")
+@kernel("void(f4[:, ::1], f4[::1], f4[::1], f4[::1], f4[:, ::1])", dealt="x y")
 def affine(x, k, scale, shift, y):
     """y = (x - k_c) scale_c + shift_c."""
     for r in range(x.shape[0]):
@@ -57,7 +57,7 @@ def affine(x, k, scale, shift, y):
             y[r, c] = (x[r, c] - k[c]) * scale[c] + shift[c]
 
 
-@kernel("void(f4[:, ::1], f4[:, ::1], f4[::1], f8[::1], f8[::1])")
+@kernel("void(f4[:, ::1], f4[:, ::1], f4[::1], f8[::1], f8[::1])", dealt="g x", added="along_g along_x")
 def products(g, x, mean, along_g, along_x):
     """along_g_c += the sum of g, along_x_c += the sum of g (x - mean_c)."""
     for r in range(x.shape[0]):
@@ -66,7 +66,7 @@ def products(g, x, mean, along_g, along_x):
             along_x[c] += g[r, c] * (x[r, c] - mean[c])
 
 
-@kernel("void(f4[:, ::1], f4[:, ::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[:, ::1])")
+@kernel("void(f4[:, ::1], f4[:, ::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[:, ::1])", dealt="g x dx")
 def without_mean_and_slope(g, x, mean, level, slope, scale, dx):
     """dx = (g - level_c - (x - mean_c) slope_c) scale_c."""
     for r in range(x.shape[0]):

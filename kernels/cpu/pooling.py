@@ -63,7 +63,7 @@ def limits(ranges: Sequence[range]) -> np.ndarray:
     return np.array([(places.start, places.stop, places.step) for places in ranges], np.int64)
 
 
-@kernel("void(f4[:, :, :, ::1], i8[:, ::1], i8[:, ::1], f4[:, :, :, ::1], i4[:, :, :, ::1])")
+@kernel("void(f4[:, :, :, ::1], i8[:, ::1], i8[:, ::1], f4[:, :, :, ::1], i4[:, :, :, ::1])", dealt="x y places")
 def largest(x, lines, columns, y, places):
     """y = the largest element of each window, and its place."""
     width, channels = x.shape[2], x.shape[3]
@@ -86,7 +86,7 @@ def largest(x, lines, columns, y, places):
                             place[c] = here if better else place[c]
 
 
-@kernel("void(f4[:, :, :, ::1], i4[:, :, :, ::1], f4[:, :, ::1])")
+@kernel("void(f4[:, :, :, ::1], i4[:, :, :, ::1], f4[:, :, ::1])", dealt="x places y")
 def add(x, places, y):
     """y[n, places[n, i, j, c], c] += x[n, i, j, c]."""
     for n in range(x.shape[0]):

@@ -53,7 +53,11 @@ def in_order(x: np.ndarray) -> np.ndarray:
     return np.require(x, requirements="CAW")
 
 
-@kernel("void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], b1, f8, f4[:, :, ::1], f4[:, ::1], f4[:, ::1])", any_order=True)
+@kernel(
+    "void(f4[:, :, ::1], f4[:, ::1], f4[:, ::1], b1, f8, f4[:, :, ::1], f4[:, ::1], f4[:, ::1])",
+    any_order=True,
+    dealt="x y mean inverse",
+)
 def normalise_rows(x, gamma, beta, centred, eps, y, mean, inverse):
     """y = gamma (x - mean) inverse + beta, inverse = 1 / sqrt(mean((x - mean)^2) + eps); mean is 0 unless centred."""
     size = x.shape[2]
@@ -75,6 +79,8 @@ def normalise_rows(x, gamma, beta, centred, eps, y, mean, inverse):
 @kernel(
     "void(f4[:, :, ::1], f4[:, :, ::1], f4[:, ::1], b1, f4[:, ::1], f4[:, ::1], f4[:, :, ::1], f8[:, ::1], f8[:, ::1])",
     any_order=True,
+    dealt="dy x mean inverse dx",
+    added="dgamma dbeta",
 )
 def differentiate_rows(dy, x, gamma, centred, mean, inverse, dx, dgamma, dbeta):
     """dx = (h - mean(h) - xhat mean(h xhat)) inverse with h = gamma dy; dgamma += dy xhat, dbeta += dy."""

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["get_threads", "set_threads", "share"]
+__all__ = ["ELEMENT", "alone", "get_threads", "set_threads", "share"]
 
 Result = TypeVar("Result")
 
 WORTH = 10**7  # multiply-adds for each thread, about a tenth of a millisecond
+ELEMENT = 64  # as long as this many multiply-adds takes a pass over memory for an element
 
 
 def threads_at_first() -> int:
@@ -40,6 +41,11 @@ def set_threads(n: int) -> None:
     """Let calls share their work among at most ``n`` threads, their own among them."""
     global _threads
     _threads = n
+
+
+def alone(work: int) -> bool:
+    """Whether so many multiply-adds are best done by the thread that calls."""
+    return min(_threads, work // WORTH) < 2
 
 
 def share(function: Callable[[slice], Result], length: int, work: int, least: int = 1) -> list[Result]:

@@ -8,7 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from kernels.cpu import convolution, sums, threads
+from kernels.cpu import convolution, depthwise, normalization, pooling, row_normalization, sums, threads
+from kernels.cpu.activation import gated
 from kernels.cpu.convolution import Windows
 
 
@@ -97,6 +98,69 @@ def test_convolutions_do_not_depend_on_the_number_of_threads(monkeypatch, channe
     np.testing.assert_allclose(weights, alone[2], rtol=0, atol=1e-6 * np.abs(x).max() * np.abs(g).sum((0, 2, 3)).max())
     threads.set_threads(4)
     assert all(map(np.array_equal, shared, all_passes(x, w, g, b, at)))  # the same again
+
+
+def numbers(seed, *shape):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def moments(x):
+    total, squares = np.zeros((2, x.shape[1]))
+    assert normalization.moments(x, x[0], total, squares)
+    return total, squares
+
+
+def centred(x):
+    y = np.empty_like(x)
+    assert normalization.affine(x, x[0], x[1], x[2], y)
+    return (y,)
+
+
+def pooled(x):
+    lines = [range(i, i + 2) for i in range(0, 10, 2)]
+    y, places = pooling.max_pool(x.transpose(0, 3, 1, 2), lines, lines)
+    return y, places, pooling.add_at_places(y, places, (x.shape[0], x.shape[3], 10, 10))
+
+
+def depthwise_passes(x):
+    at, x, w = (
+        Windows(*((n, n) for n in (10, 3, 1, 1, 1, 10))),
+        x.transpose(0, 3, 1, 2),
+        numbers(1, x.shape[3], 1, 3, 3),
+    )
+    return (
+        depthwise.forward(x, w, None, at),
+        depthwise.input_gradient(x, w, None, at),
+        depthwise.weight_gradient(x, x, at),
+    )
+
+
+def normalised(x):
+    y, mean, inverse = row_normalization.forward(x, x[0], x[1], True, 1e-5)
+    return y, mean, inverse, *row_normalization.backward(x[::-1].copy(), x, x[0], True, mean, inverse)
+
+
+SHARED = [  # a function of one array, and the array's shape
+    (moments, (3000, 16)),
+    (centred, (3000, 16)),
+    (pooled, (13, 10, 10, 16)),
+    (depthwise_passes, (13, 10, 10, 16)),
+    (normalised, (1500, 4, 8)),
+    (lambda x: (gated(x, np.maximum(x, 0)),), (50_000,)),
+]
+
+
+@pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
+@pytest.mark.parametrize(("function", "shape"), SHARED)
+def test_other_functions_do_not_depend_on_it(function, shape):
+    """But for the rounding of sums over rows, which are added up by every thread for itself."""
+    x = numbers(0, *shape)
+    shared, again = function(x), function(x)
+    threads.set_threads(1)
+    for ours, repeated, alone in zip(shared, again, function(x), strict=True):
+        assert np.array_equal(ours, repeated)
+        assert ours.dtype == alone.dtype
+        np.testing.assert_allclose(ours, alone, rtol=1e-6, atol=1e-9)
 
 
 def all_passes(x, w, g, b, at):
