@@ -21,6 +21,8 @@ images of 2 x 2 more than half of the products are left out. Nor do narrow image
 **The gradient of the input** is a convolution too, of g with the kernel turned round: p = i stride + k dilation - start
 says which k reach a pixel p, and from which i. With a stride, pixels fall into stride^2 classes with different k.
 
+**Kernels of 3 x 3.** On large images with many channels, ``winograd`` leaves out more than half of the products.
+
 Each function returns None where it cannot run, or where it would not pay; ``plain_convolution`` has the same in NumPy.
 """
 
@@ -28,18 +30,19 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from . import sums, threads
+from . import sums, threads, winograd
 from .windows import (
     Target,
     Windows,
     by_images,
     by_lines,
     elements_met,
+    everywhere,
     padded_size,
     products_by_channels,
     products_by_columns,
@@ -91,16 +94,24 @@ def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     at, met = (whole, (slice(None), slice(None))) if few else only_met(whole)
     x, g = x.transpose(0, 2, 3, 1), g.transpose(0, 2, 3, 1)
     plans = products_by_columns if few else products_by_channels
+    fewer_products = winograd.pays(x.shape[0], channels, outputs, at)
+    shape = (16, outputs, channels) if fewer_products else (channels, *at.kernel, outputs)
 
     def of_some(some: slice) -> np.ndarray:
-        dw = np.zeros((channels, *at.kernel, outputs), np.float32)
+        dw = np.zeros(shape, np.float32)
         for images, part in padded_groups(x[some], at, g[0].nbytes) if few else groups(x[some], g[0].nbytes):
-            sums.run(plans(part.shape, outputs, at), part, in_order(g[some][images]), dw)
+            gradients = in_order(g[some][images])
+            if fewer_products:
+                winograd.weight_gradient(part, gradients, at, dw)
+            else:
+                sums.run(plans(part.shape, outputs, at), part, gradients, dw)
         return dw
 
     dw, *others = threads.share(of_some, x.shape[0], products, ROWS)
     for other in others:
         dw += other
+    if fewer_products:
+        return winograd.kernel_gradient(dw)
     dw = sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
     if at.kernel == whole.kernel:
         return dw
@@ -132,14 +143,19 @@ def correlate(
         b = np.ascontiguousarray(b)
     at, met = only_met(at)
     kernel = kernel[met]
+    if not relu and winograd.pays(x.shape[0], *kernel.shape[2:], at):
+        panels = sums.in_panels(winograd.transformed(kernel))
+        for images, part in in_order_groups(x):
+            winograd.correlate(part, panels, b, at, y[images], target)
+        return
     if images_in_rows(x, at):
         plans = by_images(x.shape, kernel.shape[3], at, target, b is not None, relu)
-        sums.run(plans, in_order(x), panels(kernel), y, b)
+        sums.run(plans, in_order(x), sums.in_panels(kernel), y, b)
         return
-    kernel_in_panels = panels(kernel)
+    panels = sums.in_panels(kernel)
     for images, part in padded_groups(x, at):
         plans = by_lines(part.shape, kernel.shape[3], at, target, b is not None, relu)
-        sums.run(plans, part, kernel_in_panels, y[images], b)
+        sums.run(plans, part, panels, y[images], b)
 
 
 def only_met(at: Windows) -> tuple[Windows, tuple[slice, slice]]:
@@ -163,24 +179,13 @@ def images_in_rows(x: np.ndarray, at: Windows) -> bool:
     return pixels <= (32 * 32 if zeros else 8 * 8)
 
 
-def panels(kernel: np.ndarray) -> np.ndarray:
-    """The kernel as the tile wants it: outputs in panels, each (kH, kW, C, columns) and contiguous."""
-    outputs = kernel.shape[3]
-    width = min(outputs, sums.columns_of_a_panel())
-    result = sums.scratch((-(-outputs // width), *kernel.shape[:3], width))
-    for panel, first in zip(result, range(0, outputs, width)):
-        some = kernel[..., first : first + width]
-        panel[..., : some.shape[3]] = some
-    return result
-
-
 def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
     """Some images at a time, with zeros around them; valid until the next are asked for. ``others``: as in groups."""
     size = padded_size(at, 0), padded_size(at, 1)
     front = [max(start, 0) for start in at.start]
     left_out = [max(-start, 0) for start in at.start]
     if size == x.shape[1:3] and not any(left_out):
-        yield from groups(x, others) if others or not x.flags.c_contiguous else [(slice(0, x.shape[0]), x)]
+        yield from groups(x, others) if others else in_order_groups(x)
         return
     padded = None
     for images, part in groups(x, others):
@@ -190,6 +195,11 @@ def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple
         inside = padded[: part.shape[0]]
         inside[:, front[0] : front[0] + x.shape[1], front[1] : front[1] + x.shape[2]] = part
         yield images, inside
+
+
+def in_order_groups(x: np.ndarray) -> Iterable[tuple[slice, np.ndarray]]:
+    """All images at once where their channels lie last already, otherwise groups."""
+    return [(slice(0, x.shape[0]), x)] if x.flags.c_contiguous else groups(x)
 
 
 def groups(x: np.ndarray, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
@@ -266,12 +276,6 @@ def lay_out(g: np.ndarray, w: np.ndarray, b: Any, at: Windows, dx: np.ndarray) -
 
 
 # --- layouts -----------------------------------------------------------------------------------------------------
-
-
-def everywhere(y: np.ndarray) -> Target:
-    """All pixels of y (N, H, W, C)."""
-    _, height, width, channels = y.shape
-    return Target(0, height * width * channels, width * channels, channels)
 
 
 def in_order(x: np.ndarray) -> np.ndarray:

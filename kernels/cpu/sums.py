@@ -21,8 +21,8 @@ import numpy as np
 
 from . import compiler
 
-__all__ = ["ADD_BIAS", "ADD_TO_C", "Axis", "Plan", "columns_of_a_panel", "plain", "plan", "ready", "run"]
-__all__ += ["scratch", "transpose", "transposed"]
+__all__ = ["ADD_BIAS", "ADD_TO_C", "Axis", "Plan", "columns_of_a_panel", "in_panels", "plain", "plan", "ready"]
+__all__ += ["run", "scratch", "transpose", "transposed"]
 
 # The places of the numbers in a plan. The compiled walk knows them: if they change, so must tile.py, or an old walk
 # would be taken from the cache.
@@ -111,6 +111,17 @@ def scratch(shape: tuple[int, ...]) -> np.ndarray:
     memory = np.empty(size + LINE, np.float32)
     skipped = -memory.ctypes.data % (4 * LINE) // 4
     return memory[skipped : skipped + size].reshape(shape)
+
+
+def in_panels(b: np.ndarray) -> np.ndarray:
+    """A copy of b (..., columns) in panels, (panels, ..., columns of a panel). The last one may be full in part."""
+    columns = b.shape[-1]
+    width = min(columns, columns_of_a_panel())
+    result = scratch((-(-columns // width), *b.shape[:-1], width))
+    for panel, first in zip(result, range(0, columns, width)):
+        some = b[..., first : first + width]
+        panel[..., : some.shape[-1]] = some
+    return result
 
 
 # --- the compiled functions --------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import numpy as np
 from . import sums
 from .sums import ADD_BIAS, ADD_TO_C, Axis, Plan
 
-__all__ = ["Target", "Windows", "by_images", "by_lines", "elements_met", "padded_size", "products_by_columns"]
-__all__ += ["products_by_channels", "windows_inside"]
+__all__ = ["Target", "Windows", "by_images", "by_lines", "elements_met", "everywhere", "padded_size"]
+__all__ += ["products_by_channels", "products_by_columns", "windows_inside"]
 
 
 class Windows(NamedTuple):
@@ -41,6 +41,12 @@ class Target(NamedTuple):
     image: int
     line: int
     pixel: int
+
+
+def everywhere(y: np.ndarray) -> Target:
+    """All pixels of y (N, H, W, C)."""
+    _, height, width, channels = y.shape
+    return Target(0, height * width * channels, width * channels, channels)
 
 
 def elements_inside(at: Windows, axis: int, window: int) -> range:
