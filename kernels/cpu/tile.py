@@ -8,7 +8,8 @@ A tile of C is a few rows and columns of a matrix that stay in the processor's r
 floating-point operations for 4 * (6 + 64) = 280 bytes. Computed one element at a time, the same work would load 8
 bytes for every 2 operations, 3,072 bytes in all: eleven times as much, and no cache delivers that. The 6 x 64 sums are
 24 vectors of 16 floats; with 4 vectors for B and one for a number of A, 29 of the 32 registers are in use. C itself is
-read and written once a tile, not once a step.
+read and written once a tile, not once a step. Narrower tiles have up to 12 rows: what is loaded of B then serves
+as many sums, and while one sum is being added to, there are others to go on with.
 
 **Why columns lie in vectors and k runs innermost.** A vector holds 16 neighbours of a row of B and of C, so both must
 be contiguous along n. A's numbers are loaded one by one and copied to all lanes, so A may have any strides; it is
@@ -18,9 +19,9 @@ kindest to the cache when k runs through contiguous memory: then 16 steps of k u
 in A and B. That is all a convolution needs: its window is no row of any matrix in memory, but it is a loop over kernel
 rows, a loop over kernel columns and a loop over channels. So no patches have to be copied out first.
 
-**Ragged edges.** The tile exists for 1 to 6 rows. The last vector of columns is masked: lanes beyond the edge are
-neither read nor written. With AVX-512 that costs nothing; elsewhere only the tile of one vector is masked, and it comes
-last.
+**Ragged edges.** There are tiles of fewer rows too, down to one. The last vector of columns is masked: lanes beyond the
+edge are neither read nor written. With AVX-512 that costs nothing; elsewhere only the tile of one vector is masked, and
+it comes last.
 
 The code is written with llvmlite inside a Numba ``@intrinsic``, because plain loops leave the choice of registers to
 the compiler's heuristics. Each sum is a variable of the function (``alloca``) that LLVM turns into a register.
@@ -58,13 +59,13 @@ from .sums import (
     J,
 )
 
-__all__ = ["COLUMNS", "LANES", "ROWS", "compile_walk"]
+__all__ = ["COLUMNS", "LANES", "compile_walk"]
 
 FEATURES = set(cpu_target.target_context.codegen().magic_tuple()[2].split(","))  # of the machine, or as Numba is told
 FREE_MASKS = "+avx512f" in FEATURES
 LANES = 16 if FREE_MASKS else 8 if "+avx2" in FEATURES else 4  # floats in a vector
 VECTORS = (4, 2, 1) if FREE_MASKS or "+neon" in FEATURES else (2, 1)  # widths of tiles; 32 registers, or 16
-ROWS = 6
+WIDE_ROWS, NARROW_ROWS = 6, 12  # of a tile of VECTORS[0], and of fewer
 COLUMNS = LANES * VECTORS[0]
 SLACK = LANES - 1 if FREE_MASKS else 0  # how many columns a tile may be wider than what is left
 
@@ -235,6 +236,12 @@ def intrinsic_function(code: ir.IRBuilder, name: str, result: ir.Type, arguments
     return cgutils.get_or_insert_function(code.module, ir.FunctionType(result, arguments), f"llvm.{name}")
 
 
+@njit(inline="always")
+def highest(width):
+    """How many rows a tile of so many vectors has at most."""
+    return WIDE_ROWS if width == VECTORS[0] else NARROW_ROWS
+
+
 @intrinsic
 def tile(
     typing_context, rows, vectors, a, a_row, a_outer, a_middle, a_inner, b, b_outer, b_middle, b_inner,
@@ -246,8 +253,8 @@ def tile(
         rows, vectors, *arguments = values
         done = code.append_basic_block("done")
         jump = code.switch(code.add(code.mul(rows, number(8)), vectors), done)
-        for m in range(1, ROWS + 1):
-            for width in VECTORS:
+        for width in VECTORS:
+            for m in range(1, highest.py_func(width) + 1):
                 case = code.append_basic_block(f"tile_{m}x{width}")
                 jump.add_case(number(8 * m + width), case)
                 with code.goto_block(case):
@@ -278,7 +285,6 @@ def walk(a, b, c, bias, plans):
     """
     for plan in plans:
         n_rows, n_columns = plan[ROW, LENGTH], plan[COLUMN, LENGTH]
-        chunks = (n_rows + ROWS - 1) // ROWS
         for i in range(plan[I, LENGTH]):
             for j in range(plan[J, LENGTH]):
                 a_ij = a.ctypes.data + 4 * (plan[OFFSET, A] + i * plan[I, A] + j * plan[J, A])
@@ -290,6 +296,8 @@ def walk(a, b, c, bias, plans):
                     width = widest(min(n_columns - n, COLUMNS - column))
                     columns = min(n_columns - n, width * LANES)
                     b_n = b_ij + 4 * (panel * plan[OPTION, PANEL] + column)
+                    most = highest(width)
+                    chunks = (n_rows + most - 1) // most
                     m = 0
                     for chunk in range(chunks):
                         rows = (n_rows - m) // (chunks - chunk)
