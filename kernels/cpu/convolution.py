@@ -48,7 +48,7 @@ from .windows import (
     products_by_columns,
 )
 
-__all__ = ["Windows", "forward", "input_gradient", "weight_gradient"]
+__all__ = ["Windows", "channels_last", "forward", "input_gradient", "weight_gradient"]
 
 WORTH = 10**6  # products: with fewer there is no need to let anybody wait for a compiler
 CACHE = 2**18  # bytes that some images may take, so that they stay in a second-level cache together with the kernel
@@ -278,14 +278,37 @@ def lay_out(g: np.ndarray, w: np.ndarray, b: Any, at: Windows, dx: np.ndarray) -
 # --- layouts -----------------------------------------------------------------------------------------------------
 
 
+def channels_last(x: Any, products: int) -> Any:
+    """x (N, C, H, W) as the functions above want it, if several of them, each with so many products, will read it.
+
+    It is x itself, or a copy that has its channels last in memory.
+    """
+    last = x.transpose(0, 2, 3, 1)
+    if not pays(products, x) or last.flags.c_contiguous:
+        return x
+    copy = sums.scratch(last.shape)
+    threads.share(lambda some: put_in_order(last[some], copy[some]), x.shape[0], x.size * threads.ELEMENT)
+    return copy.transpose(0, 3, 1, 2)
+
+
 def in_order(x: np.ndarray) -> np.ndarray:
     """x (N, H, W, C) as a contiguous array: itself, or a copy."""
-    channels_first = x.transpose(0, 3, 1, 2)
-    if x.flags.c_contiguous or not channels_first.flags.c_contiguous:
-        return np.ascontiguousarray(x)
+    if x.flags.c_contiguous:
+        return x
     copy = sums.scratch(x.shape)
-    sums.transpose(channels_first.reshape(x.shape[0], x.shape[3], -1), copy.reshape(x.shape[0], -1, x.shape[3]))
+    put_in_order(x, copy)
     return copy
+
+
+def put_in_order(x: np.ndarray, copy: np.ndarray) -> None:
+    """Fill the contiguous copy with x (N, H, W, C)."""
+    images, height, width, channels = x.shape
+    channels_first = x.transpose(0, 3, 1, 2)
+    if channels_first.flags.c_contiguous:
+        pixels = height * width
+        sums.transpose(channels_first.reshape(images, channels, pixels), copy.reshape(images, pixels, channels))
+    else:
+        copy[...] = x
 
 
 def outputs_last(w: np.ndarray) -> np.ndarray:

@@ -17,9 +17,9 @@ import numpy as np
 
 from . import sums
 from .compiler import kernel
-from .convolution import in_order
+from .convolution import channels_last, in_order
 
-__all__ = ["forward", "input_gradient", "weight_gradient"]
+__all__ = ["channels_last", "forward", "input_gradient", "weight_gradient"]
 
 WORTH = 10**5  # products: with fewer nobody should wait for a compiler
 FEW = 8  # channels: with fewer a vector is not filled

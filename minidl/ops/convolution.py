@@ -44,6 +44,8 @@ class Convolution(Function):
 
     def backward(self, g: Any) -> Any:
         x, w = self.saved
+        if self.needs_grad(0) and self.needs_grad(1):
+            g = m.apply(InLayout(self.at, self.groups), g, w)
         return (
             m.apply(TransposedConvolution(self.at, self.groups), g, w, None) if self.needs_grad(0) else None,
             m.apply(KernelGradient(self.at, self.groups), x, g) if self.needs_grad(1) else None,
@@ -98,6 +100,24 @@ class KernelGradient(Function):
             m.apply(TransposedConvolution(self.at, self.groups), z, g, None) if self.needs_grad(0) else None,
             m.apply(Convolution(self.at, self.groups), x, g, None) if self.needs_grad(1) else None,
         )
+
+
+class InLayout(Function):
+    """y = x, in the order in memory that the convolutions with these windows and groups want; dL/dx = g.
+
+    Three sums go over the gradient of a convolution; this changes its layout once for all of them.
+    """
+
+    def __init__(self, at: Windows, groups: int) -> None:
+        self.at, self.groups = at, groups
+
+    def forward(self, x: Any, w: Any) -> Any:
+        y = correlation.in_layout(x, w, self.at, self.groups)
+        self.is_view = y is x
+        return y
+
+    def backward(self, g: Any) -> Any:
+        return g, None
 
 
 class ChannelSums(Function):

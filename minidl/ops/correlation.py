@@ -102,6 +102,12 @@ def weight_gradient(x: Any, g: Any, at: Windows, groups: int) -> Any:
     return xp.ascontiguousarray(dw).reshape(groups * outputs, channels, *at.kernel)
 
 
+def in_layout(g: Any, w: Any, at: Windows, groups: int) -> Any:
+    """g, or a copy of it, in the order in memory in which both gradients of a convolution read it fastest."""
+    kernels = compiled(groups, w.shape[0], w.shape[1])
+    return g if kernels is None else kernels.channels_last(g, g.shape[0] * w.size * math.prod(at.count))
+
+
 def compiled(groups: int, outputs: int, channels: int) -> Any:
     """The compiled functions for kernels of so many outputs and channels, or None."""
     if groups == 1:

@@ -146,6 +146,21 @@ def test_views_of_any_kind():
     assert convolution.forward(misplaced, w, None, at) is None
 
 
+def test_channels_last(monkeypatch):
+    """A copy if it will be read often enough and lies otherwise; any layout will do."""
+    big = numbers(0, 3, 20, 9, 16)
+    for x in (big, big[:, ::2, :, ::2], big[:1, 3:4], big.transpose(1, 0, 3, 2)):
+        y = convolution.channels_last(x, 10)
+        assert np.array_equal(x, y)
+        assert y.transpose(0, 2, 3, 1).flags.c_contiguous
+        assert convolution.channels_last(y, 10) is y
+    monkeypatch.setattr(convolution, "WORTH", 11)
+    assert convolution.channels_last(big, 10) is big
+    assert convolution.channels_last(big, 11) is not big
+    double = big.astype(np.float64)
+    assert convolution.channels_last(double, 11) is double
+
+
 def test_inputs_are_not_changed():
     at = windows((5, 5), (3, 3), start=(1, 1))
     arrays = [numbers(0, 7, 8, 5, 5), numbers(1, 9, 8, 3, 3), numbers(2, 7, 9, 5, 5), numbers(3, 9)]

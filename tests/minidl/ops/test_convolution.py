@@ -209,6 +209,23 @@ def test_third_order(operation):
     assert minidl.gradcheck(second, (x, w), eps=1e-6, atol=1e-4, rtol=1e-6)
 
 
+@pytest.mark.parametrize("operation", ["conv2d", "conv_transpose2d"])
+def test_second_order_of_large_ones(operation):
+    """In float32 they run compiled, with gradients that change their layout on the way: as exact as in float64."""
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((8, 16, 12, 12)), rng.standard_normal((16, 16, 3, 3))
+
+    def second(dtype):
+        tensors = [minidl.tensor(a.astype(dtype), requires_grad=True) for a in (x, w)]
+        y = getattr(F, operation)(*tensors, padding=1)
+        first = minidl.grad((y * y).sum(), tensors, create_graph=True)
+        return minidl.grad(sum((g * g).sum() for g in first), tensors)
+
+    for found, exact in zip(second(np.float32), second(np.float64)):
+        assert found.dtype == minidl.float32
+        assert np.abs(found.array - exact.array).max() < 1e-5 * np.abs(exact.array).max()
+
+
 # --- errors ------------------------------------------------------------------------------------------------------
 
 
