@@ -20,8 +20,7 @@ def set_num_threads(n: int) -> None:
     """Let NumPy's matrix products and the compiled functions use at most ``n`` threads, in the whole process.
 
     At first there is one for each core, or as many as the variable OMP_NUM_THREADS of the environment says. The last
-    digits of sums over images, such as the gradient of a convolution's weights, depend on the number: each thread adds
-    up its own.
+    digits of convolutions and of sums over many rows depend on the number: each thread adds up its own.
 
     Products of small matrices, a batch of 64 in a layer of 256, gain little from a second thread, and its waiting costs
     a lot as soon as the machine has other things to do. ``set_num_threads(1)`` is then the fastest and the steadiest.

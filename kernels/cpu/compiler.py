@@ -23,7 +23,7 @@ import numpy as np
 
 from . import threads
 
-__all__ = ["Kernel", "Loop", "announced", "enabled", "first_that_works", "kernel", "set_compiled"]
+__all__ = ["Kernel", "Loop", "announced", "enabled", "first_that_works", "kernel", "once", "set_compiled"]
 
 Result = TypeVar("Result")
 
@@ -61,6 +61,22 @@ def first_that_works(compile: Callable[[bool], Result]) -> Result | None:
         except Exception:
             continue
     return None
+
+
+def once(function: Callable[[], Result]) -> Callable[[], Result]:
+    """Remember what a function without arguments returns; threads that ask at the same time wait for one of them."""
+    found: list[Result] = []
+    lock = threading.Lock()
+
+    @functools.wraps(function)
+    def remembered() -> Result:
+        if not found:
+            with lock:
+                if not found:
+                    found.append(function())
+        return found[0]
+
+    return remembered
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ rows that are some thousand bytes apart share few places in a cache and drive ea
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -144,7 +143,7 @@ def columns_of_a_panel() -> int:
     return tile.COLUMNS
 
 
-@functools.cache
+@compiler.once
 def compiled() -> Compiled | None:
     """The compiled functions; None where Numba is missing, switched off or at odds with its libraries."""
     return compiler.first_that_works(compile_and_try)

@@ -218,7 +218,7 @@ def transform(kind: Kind, image: np.ndarray, table: np.ndarray, grid: Grid, firs
     function(int(kind), image.reshape(-1), table, grid, first, end)
 
 
-@functools.cache
+@compiler.once
 def compiled() -> Callable[..., None] | None:
     """``patches.transform``; None where it cannot be compiled."""
     return compiler.first_that_works(compile_and_try)

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from kernels.cpu import convolution, depthwise, normalization, pooling, row_normalization, sums, threads
 from kernels.cpu.activation import gated
+from kernels.cpu.compiler import once
 from kernels.cpu.convolution import Windows
 
 
@@ -52,6 +54,18 @@ def test_an_error_in_any_part_reaches_the_caller(wrong):
     with pytest.raises(ArithmeticError, match=f"^part {wrong}$"):
         threads.share(part, 4, 4)
     assert threads.share(lambda some: some.start, 4, 4) == [0, 1, 2, 3]
+
+
+def test_what_is_asked_for_at_the_same_time_is_made_once():
+    made = []
+
+    @once
+    def slowly():
+        time.sleep(0.05)
+        made.append(1)
+        return len(made)
+
+    assert threads.share(lambda some: slowly(), 4, 4) == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("told", "count"), [("3", 3), ("2,4", 2), ("0", None), ("many", None), (None, None)])
