@@ -23,8 +23,8 @@ that waits for another thread without a barrier never ends. Arrays have at most 
 processor's, whose last bits may differ from a GPU's.
 
 The files, in the order in which to read them: ``source`` and ``rewriter`` (from source to the code of a thread),
-``state`` (what compiled code and scheduler share), ``shadow``, ``access`` and ``memory`` (every load and store),
-``collectives`` and ``schedule`` (barriers and warps), ``launch`` and ``run``, ``counts`` and ``report``.
+``state`` (what compiled code and scheduler share), ``shadow``, ``access``, ``arrays`` and ``memory`` (every load and
+store), ``collectives`` and ``schedule`` (barriers and warps), ``launch`` and ``run``, ``counts`` and ``report``.
 """
 
 from .executor import Simulator, empty, simulate

@@ -1,7 +1,7 @@
 """Every access of a thread to memory that threads share: is it allowed, where does it go?
 
-Compiled once for all kernels. A kernel passes numbers only: the state, the site of the access, the row of integers
-that describes the array, the index.
+Compiled once for all kernels, when this is imported. A kernel passes numbers only: the state, the site of the access,
+the row of integers that describes the array, the index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from .state import (
     OTHER,
     SITES,
     THREAD,
-    Memory,
     get,
     inner,
     put,
@@ -34,6 +33,7 @@ __all__ = [
     "MISALIGNED",
     "NUMBER",
     "OUT_OF_BOUNDS",
+    "SHAPE",
     "access",
     "access4",
     "address_of",
@@ -53,8 +53,8 @@ def address_of(array: np.ndarray) -> int:
     return array.__array_interface__["data"][0]
 
 
-def described(data: np.ndarray, records: np.ndarray, first: int, number: int) -> tuple[Memory, np.ndarray]:
-    """The array for compiled code, and the row that must live as long.
+def described(data: np.ndarray, records: np.ndarray, first: int, number: int) -> np.ndarray:
+    """The row of an array, whose address is what compiled code gets.
 
     ``records`` holds the shadow of each number from address ``first`` on.
     """
@@ -62,8 +62,7 @@ def described(data: np.ndarray, records: np.ndarray, first: int, number: int) ->
     shadow = address_of(records) - first * factor  # the records of the number at address a begin at shadow + a * factor
     place = address_of(data), data.ndim, data.size, data.itemsize, data.flags.c_contiguous, shadow, factor, number
     padding = (0,) * (4 - data.ndim)
-    row = np.array([*place, *data.shape, *padding, *data.strides, *padding], np.int64)
-    return Memory(address_of(row), data.shape, data.size, data.ndim, data.dtype.type(0), ()), row
+    return np.array([*place, *data.shape, *padding, *data.strides, *padding], np.int64)
 
 
 @inner
@@ -93,8 +92,8 @@ def log(state, site, array, address, size):
     put(times, 0, get(times, 0) + 1)
 
 
-@cfunc("int64(int64, int64, int64, int64, int64, int64, int64, int64)", cache=True)
-def access_number(state, site, array, kind, i, j, k, l):
+@cfunc("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+def access(state, site, array, kind, i, j, k, l):
     """Address of number [i, j, k, l] of an array (as far as it has axes); 0 for a fault, which is reported."""
     axes, index, address = get(array, AXES), (i, j, k, l), get(array, ADDRESS)
     for axis in range(axes):
@@ -109,8 +108,8 @@ def access_number(state, site, array, kind, i, j, k, l):
     return address
 
 
-@cfunc("int64(int64, int64, int64, int64, int64)", cache=True)
-def access_four(state, site, array, kind, i):
+@cfunc("int64(int64, int64, int64, int64, int64)")
+def access4(state, site, array, kind, i):
     """Address of four neighbouring float32, the first the i-th of the array; 0 for a fault, which is reported."""
     number, address = get(array, NUMBER), get(array, ADDRESS) + 4 * i
     if i < 0 or i + 4 > get(array, NUMBERS) or get(array, CONTIGUOUS) == 0:
@@ -127,10 +126,7 @@ def access_four(state, site, array, kind, i):
     return address
 
 
-@cfunc("int64(int64, int64, int64, int64, int64, int64, int64, int64)", cache=True)
-def blame_local(state, site, fault, axes, i, j, k, l):
+@cfunc("int64(int64, int64, int64, int64, int64, int64, int64, int64)")
+def blame(state, site, fault, axes, i, j, k, l):
     """Report a fault in a local array."""
     return report(state, fault, site, LOCAL, 0, axes, (i, j, k, l))
-
-
-access, access4, blame = access_number.ctypes, access_four.ctypes, blame_local.ctypes

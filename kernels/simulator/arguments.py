@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from numba import types
 from numba.core.sigutils import normalize_signature
-from numba.np.numpy_support import as_dtype
+from numba.np.numpy_support import as_dtype, from_dtype
 
 from .access import address_of, described
+from .arrays import Memory
 from .memory import is_poison
 from .shadow import RECORDS, UNWRITTEN, WRITE
 
-__all__ = ["Region", "argument_types", "check_arguments", "device_copies", "is_array"]
+__all__ = ["Region", "argument_types", "check_arguments", "device_copies", "is_array", "operands", "types_of"]
 
 DTYPES = [np.dtype(kind) for kind in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8")]
 ALIGNMENT = 256  # of every allocation on a GPU
@@ -93,7 +94,6 @@ class Region:
         self.bytes = buffer[start : start + size]
         self.records = np.zeros((-(-size // itemsize), RECORDS), np.int64)
         self.arrays = arrays
-        self.rows: list[np.ndarray] = []  # see access.described
         for array in arrays:
             self.copy_of(array)[...] = array
 
@@ -122,20 +122,37 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.ndim > 0
 
 
+def types_of(arguments: list[Any]) -> tuple[types.Type, ...]:
+    """What compiled code sees the checked arguments as."""
+    kinds = [from_dtype(value.dtype) for value in arguments]
+    return tuple(Memory(kind, value.ndim) if is_array(value) else kind for kind, value in zip(kinds, arguments))
+
+
+def operands(arguments: list[Any], rows: list[np.ndarray], shared: list[np.ndarray]) -> np.ndarray:
+    """A cell of 8 bytes for each argument and then for each shared array: the number, or the address of its row."""
+    row = iter(rows)
+    values = [address_of(next(row)) if is_array(value) else value for value in arguments]
+    values += [address_of(row) for row in shared]
+    cells = np.zeros(len(values), np.int64)
+    for number, value in enumerate(values):
+        cells[number : number + 1].view(np.asarray(value).dtype)[0] = value
+    return cells
+
+
 def owner_of(array: np.ndarray) -> np.ndarray:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
 
-def device_copies(kernel: str, arrays: list[np.ndarray]) -> tuple[list[Region], list[Any]]:
-    """The arrays in memory of their own: (regions, one Memory for each array)."""
+def device_copies(kernel: str, arrays: list[np.ndarray]) -> tuple[list[Region], list[np.ndarray]]:
+    """The arrays in memory of their own: (regions, the row of each array)."""
     groups: list[list[np.ndarray]] = []
     for array in arrays:
         touching = [group for group in groups if any(np.may_share_memory(array, other) for other in group)]
         groups = [group for group in groups if not any(group is other for other in touching)]
         groups.append([array, *(other for group in touching for other in group)])
-    regions, memories = [], {}
+    regions, region_of = [], {}
     for group in groups:
         sizes = {array.itemsize for array in group}
         if len(sizes) > 1:
@@ -143,12 +160,10 @@ def device_copies(kernel: str, arrays: list[np.ndarray]) -> tuple[list[Region], 
         region = Region(group, sizes.pop())
         regions.append(region)
         for array in group:
-            memories[id(array)] = region
+            region_of[id(array)] = region
             region.shadow_of(array)[is_poison(array), WRITE] = UNWRITTEN
-    result = []
+    rows = []
     for number, array in enumerate(arrays):
-        region = memories[id(array)]
-        memory, row = described(region.copy_of(array), region.records, address_of(region.bytes), number)
-        region.rows.append(row)
-        result.append(memory)
-    return regions, result
+        region = region_of[id(array)]
+        rows.append(described(region.copy_of(array), region.records, address_of(region.bytes), number))
+    return regions, rows

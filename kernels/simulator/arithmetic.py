@@ -9,10 +9,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .access import access
-from .memory import is_memory, whole
-from .shadow import ATOMIC
-from .state import FUSED, INNER, LOG, Stop, get, get_at, inner, put, put_at
+from .arrays import Memory
+from .memory import atomic_place
+from .state import FUSED, INNER, LOG, get, get_at, inner, put, put_at
 
 __all__ = ["ATOMICS", "compare_and_swap", "counted", "fma"]
 
@@ -26,18 +25,15 @@ def atomic(combine: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
     @overload(operation, jit_options=INNER)
     def operation_by_type(state, site, array, index, value):
-        if not is_memory(array):
+        if not isinstance(array, Memory):
             return None
         if isinstance(index, types.Integer):
             return lambda state, site, array, index, value: operation(state, site, array, (index,), value)
 
         def apply(state, site, array, index, value):
-            i, j, k, l = whole(array.first + index)
-            address = access(state, site, array.row, ATOMIC, i, j, k, l)
-            if address == 0:
-                raise Stop
-            old = get_at(address, array.zero)
-            put_at(address, array.zero, combine(old, value))
+            address = atomic_place(state, site, array, index)
+            old = get_at(address, array)
+            put_at(address, array, combine(old, value))
             return old
 
         return apply

@@ -15,7 +15,7 @@ from numba import float32, float64, int64, types
 from numba.extending import overload
 
 from .faults import DivergentBarrier
-from .state import INNER, THREAD, get, get_at, inner, meet, put, put_at, row_of
+from .state import INNER, LEFT_OUT, THREAD, get, get_at, inner, meet, put, put_at, row_of
 
 __all__ = [
     *("DONE", "MASK", "NAMES", "SYNCTHREADS", "SYNCWARP", "WARP_RESULTS"),
@@ -33,7 +33,8 @@ FULL = 0xFFFFFFFF
 
 @inner
 def syncthreads(state, site):
-    meet(SYNCTHREADS, site)
+    if get(get(state, LEFT_OUT), site) == 0:
+        meet(SYNCTHREADS, site)
 
 
 def syncwarp(state: Any, site: Any, mask: Any = FULL) -> None:
@@ -43,8 +44,9 @@ def syncwarp(state: Any, site: Any, mask: Any = FULL) -> None:
 @overload(syncwarp, jit_options=INNER)
 def syncwarp_masked(state, site, mask=FULL):
     def wait(state, site, mask=FULL):
-        put(row_of(state), MASK, mask)
-        meet(SYNCWARP, site)
+        if get(get(state, LEFT_OUT), site) == 0:
+            put(row_of(state), MASK, mask)
+            meet(SYNCWARP, site)
 
     return wait
 

@@ -21,8 +21,9 @@ def check_precision(kernel: str, code: ThreadCode) -> None:
     Raises:
         DoublePrecision: for the first such operation.
     """
-    wanted = any("float64" in str(signature) for signature in code.thread.signatures)
-    for each in [o for function in (code.thread, *code.devices.values()) for o in function.overloads.values()]:
+    wanted = "float64" in str(code.arguments)
+    functions = list(code.devices.values()) if wanted else [code.thread, *code.devices.values()]
+    for each in [overload for function in functions for overload in function.overloads.values()]:
         if wanted and "float64" in str(each.signature.args):
             continue
         annotation = each.type_annotation

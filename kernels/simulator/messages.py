@@ -77,7 +77,7 @@ def why_not_compiled(text: str) -> str:
     """The line and the reason in Numba's many lines about code that it cannot compile.
 
     They begin with the innermost reason, or with a function of which it says further down what is wrong with its
-    arguments; and they speak of arrays as of what the simulator makes of them.
+    arguments.
     """
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("Failed in ")]
@@ -87,9 +87,6 @@ def why_not_compiled(text: str) -> str:
     if signature:
         is_access = signature[0].startswith(("load(", "store("))
         reason = specific[-1] if is_access and specific else f"no such operation: {signature[0]}"
-    reason = re.sub(
-        r"Memory\(int64, UniTuple\(int64 x (\d)\), int64, int64, (\w+), \w*Tuple\([^)]*\)\)", r"array(\2, \1d)", reason
-    )
     for file, number in re.findall(r"(?:at|from|location:) (.+) \((\d+)\)$", text, re.MULTILINE):
         if not file.startswith(HERE):
             return f"line {number}: {line_of(file, int(number))}: {reason}"

@@ -2,11 +2,12 @@
 
 What changes:
 
-* ``cuda.threadIdx.x`` and its kin become fields of a variable ``_thread``;
+* ``cuda.threadIdx.x`` and its kin are read from the state, whose address is all that the code gets (``_state``);
 * ``a[i]`` becomes ``load(state, site, a, (i,))``, and ``a[i] = x`` becomes ``store(state, site, a, (i,), x)``, so
   that each access can be checked (see ``memory``);
 * ``cuda.syncthreads()``, shuffles, atomics and the like become calls of functions with the same two first arguments;
-* device functions are rewritten as well, and get ``_thread`` too.
+* arguments and shared arrays become operands, which the state knows too;
+* device functions are rewritten as well, and get ``_state`` before their arguments.
 
 A *site* is the number of a place in the source: with it, a fault finds its line, and accesses are counted by line.
 """
@@ -20,24 +21,29 @@ from typing import Any
 
 import numpy as np
 from numba import int64, njit, types
-from numba.np.numpy_support import as_dtype
+from numba.core.dispatcher import Dispatcher
+from numba.np.numpy_support import as_dtype, from_dtype
 
 from kernels.cuda import vector
 
 from . import arithmetic, collectives, memory
-from .entry import entry_to
+from .arrays import Memory
 from .shared import SharedArray
-from .source import Site, Source, dotted, plain_function
-from .state import INNER
+from .source import Site, Source, check_plain, dotted, plain_function
+from .state import BLOCK, GRID, INNER, PLACE, THREADS, get, row_of, small_code
 
 __all__ = ["ThreadCode"]
 
-AXES = {"threadIdx": "t", "blockIdx": "b", "blockDim": "d", "gridDim": "g"}
-VALUES = {f"cuda.{name}.{axis}": f"_thread.{letter}{axis}" for name, letter in AXES.items() for axis in "xyz"}
-VALUES |= {"cuda.laneid": "_int32(_lane(_thread.state))", "cuda.warpsize": "32"}
+THREAD_INDEX = [f"_get(_row_of(_state), {PLACE + axis})" for axis in range(3)]
+BLOCK_INDEX, BLOCK_SIZE, GRID_SIZE = (
+    [f"_get(_state, {first + axis})" for axis in range(3)] for first in (BLOCK, THREADS, GRID)
+)
+PLACES = {"threadIdx": THREAD_INDEX, "blockIdx": BLOCK_INDEX, "blockDim": BLOCK_SIZE, "gridDim": GRID_SIZE}
+VALUES = {f"cuda.{name}.{axis}": f"_int32({v})" for name, values in PLACES.items() for axis, v in zip("xyz", values)}
+VALUES |= {"cuda.laneid": "_int32(_lane(_state))", "cuda.warpsize": "32"}
 
-GRID = [f"(_int64(_thread.b{axis}) * _thread.d{axis} + _thread.t{axis})" for axis in "xyz"]
-GRID_SIZE = [f"(_int64(_thread.g{axis}) * _thread.d{axis})" for axis in "xyz"]
+WHOLE_INDEX = [f"({block} * {size} + {thread})" for block, size, thread in zip(BLOCK_INDEX, BLOCK_SIZE, THREAD_INDEX)]
+WHOLE_SIZE = [f"({blocks} * {size})" for blocks, size in zip(GRID_SIZE, BLOCK_SIZE)]
 
 CALLS = {f"cuda.atomic.{name}": function for name, function in arithmetic.ATOMICS.items()}
 CALLS |= {"cuda.fma": arithmetic.fma, "cuda.atomic.cas": arithmetic.compare_and_swap}
@@ -51,6 +57,7 @@ OBJECTS = {
     id(vector.mma_tf32): collectives.mma_tf32,
 }
 
+STATE = ast.Name("_state", ast.Load())
 OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}  # as on the GPU: fused multiply-adds, 1 / 0 = inf
 
 
@@ -59,36 +66,56 @@ class ThreadCode:
     """The code of one thread and what was found on the way."""
 
     function: InitVar[FunctionType]
+    arguments: tuple[types.Type, ...]
     counting: bool = False  # whether multiply-adds are to be counted
     sites: list[Site] = field(default_factory=lambda: [Site(0, "", "")])
     shared: list[SharedArray] = field(default_factory=list)
     devices: dict[FunctionType, Any] = field(default_factory=dict)
+    barriers: list[int] = field(default_factory=list)  # their sites
     waits: bool = False  # whether threads ever wait for one another
-    sound: set[Any] = field(default_factory=set)  # the types for which it was compiled and found to be in order
+    sound: bool = False  # whether it was compiled and found to be in order
 
     def __post_init__(self, function: FunctionType) -> None:
-        self.thread = njit(**INNER, **OPTIONS)(Rewriter(self, function).rewritten())
-        self.entry = entry_to(self.thread)
+        self.thread = njit(no_cfunc_wrapper=True, **OPTIONS)(Rewriter(self, function).kernel())
 
 
 class Rewriter(ast.NodeTransformer):
     """Rewrites one function: a kernel, or a device function that it calls."""
 
     def __init__(self, code: ThreadCode, function: FunctionType) -> None:
+        check_plain(function)
         self.code = code
         self.source = Source(function)
-        self.helpers: dict[str, Any] = {"_load": memory.load, "_store": memory.store, "_int64": int64}
-        self.helpers |= {"_int32": np.int32, "_lane": collectives.lane}
+        self.error = self.source.error
+        self.helpers: dict[str, Any] = {"_int32": np.int32, "_lane": collectives.lane, "_get": get, "_row_of": row_of}
+        self.site_of: dict[ast.AST, int] = {}
         self.new_names = 0
         self.assigning = ""  # the variable whose value is being rewritten
 
-    def rewritten(self) -> FunctionType:
-        arguments = self.source.tree.args
-        if arguments.defaults or arguments.kwonlyargs or arguments.vararg or arguments.kwarg:
-            raise self.error(self.source.tree, "kernels and device functions take plain arguments without defaults")
+    def kernel(self) -> FunctionType:
+        """The function as a kernel, which fetches its arguments itself."""
+        tree = self.source.tree
+        names = [argument.arg for argument in tree.args.args]
+        operands = [self.operand(tree, number, kind) for number, kind in enumerate(self.code.arguments)]
+        fetched = [self.statement(tree, name, operand) for name, operand in zip(names, operands)]
+        calls = self.source.barriers()
+        self.rewrite_body()
+        self.code.barriers = [self.site_of[call] for call in calls]
+        tree.body[:0], tree.args.args = fetched, [ast.arg("_state")]
+        return self.function()
+
+    def device_function(self) -> FunctionType:
+        self.rewrite_body()
+        self.source.tree.args.args.insert(0, ast.arg("_state"))
+        return self.function()
+
+    def rewrite_body(self) -> None:
         tree = self.source.tree
         tree.body = [statement for old in tree.body for statement in self.statements(old)]
-        arguments.args.insert(0, ast.arg("_thread"))
+
+    def function(self) -> FunctionType:
+        tree = self.source.tree
+        tree.body.insert(0, ast.copy_location(ast.Expr(ast.Call(self.name(small_code), [], [])), tree))
         self.source.values |= self.helpers
         return self.source.function()
 
@@ -98,15 +125,11 @@ class Rewriter(ast.NodeTransformer):
 
     # --- helpers ---------------------------------------------------------------------------------------------------
 
-    def error(self, node: ast.AST, reason: str, kind: type[Exception] = NotImplementedError) -> Exception:
-        where = f"line {node.lineno}: {self.source.line(node.lineno)}"
-        return kind(f"simulator: {self.source.name}, {where}: {reason}")
-
     def site(self, node: ast.AST, action: str) -> ast.expr:
-        """A new site, as an expression that is no constant: what is called with it is not compiled for each anew."""
-        text = self.source.line(node.lineno)
-        self.code.sites.append(Site(node.lineno, text, action))
-        return ast.parse(f"_int64({len(self.code.sites) - 1})", mode="eval").body
+        """A new site, as a constant."""
+        self.site_of[node] = len(self.code.sites)
+        self.code.sites.append(Site(node.lineno, self.source.line(node.lineno), action))
+        return ast.Constant(self.site_of[node])
 
     def name(self, helper: Any) -> ast.Name:
         """A name for a function that the source does not know."""
@@ -115,8 +138,10 @@ class Rewriter(ast.NodeTransformer):
         return ast.Name(name, ast.Load())
 
     def call(self, node: ast.AST, helper: Any, action: str, *arguments: ast.expr) -> ast.Call:
-        operands = [ast.parse("_thread.state", mode="eval").body, self.site(node, action), *arguments]
-        return ast.copy_location(ast.Call(self.name(helper), operands, []), node)
+        site = self.site(node, action)
+        if isinstance(helper, Dispatcher):  # would be compiled for each constant anew
+            site = ast.Call(self.name(int64), [site], [])
+        return ast.copy_location(ast.Call(self.name(helper), [STATE, site, *arguments], []), node)
 
     def fresh(self) -> str:
         self.new_names += 1
@@ -142,7 +167,7 @@ class Rewriter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.expr:
         name = dotted(node.func)
         if name in ("cuda.grid", "cuda.gridsize"):
-            parts = GRID if name == "cuda.grid" else GRID_SIZE
+            parts = WHOLE_INDEX if name == "cuda.grid" else WHOLE_SIZE
             count = self.value(node.args[0]) if len(node.args) == 1 else None
             if count not in (1, 2, 3):
                 raise self.error(node, f"{name} takes the number of axes: 1, 2 or 3", TypeError)
@@ -181,13 +206,12 @@ class Rewriter(ast.NodeTransformer):
     def device_call(self, node: ast.Call, function: FunctionType) -> ast.expr:
         if function not in self.code.devices:
             self.code.devices[function] = None  # until it is known
-            rewritten = Rewriter(self.code, function).rewritten()
-            self.code.devices[function] = njit(**INNER, **OPTIONS)(rewritten)
+            self.code.devices[function] = njit(**INNER, **OPTIONS)(Rewriter(self.code, function).device_function())
         if self.code.devices[function] is None:
             raise self.error(node, f"{function.__name__} calls itself, which is not simulated")
         node = self.generic_visit(node)
         node.func = self.name(self.code.devices[function])
-        node.args.insert(0, ast.Name("_thread", ast.Load()))
+        node.args.insert(0, STATE)
         return node
 
     def array_arguments(self, node: ast.Call) -> tuple[tuple[int, ...], np.dtype, int]:
@@ -210,7 +234,10 @@ class Rewriter(ast.NodeTransformer):
         shape, dtype, alignment = self.array_arguments(node)
         number = len(self.code.shared)
         self.code.shared.append(SharedArray(self.assigning or f"shared array {number}", shape, dtype, alignment))
-        return ast.copy_location(ast.parse(f"_thread.shared[{number}]", mode="eval").body, node)
+        return self.operand(node, len(self.code.arguments) + number, Memory(from_dtype(dtype), len(shape)))
+
+    def operand(self, node: ast.AST, number: int, kind: types.Type) -> ast.expr:
+        return ast.copy_location(ast.Call(self.name(memory.operand(number, kind)), [STATE], []), node)
 
     # --- accesses --------------------------------------------------------------------------------------------------
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arguments import device_copies, is_array
+from .access import address_of
+from .arguments import device_copies, operands
 from .counts import Counts, Log
 from .launch import Launch
 from .messages import Messages
 from .phases import Interrupts, Phases, catching_interrupts
 from .schedule import Block
 from .shared import SharedMemory
-from .state import BLOCK, GRID, THREADS, Stop, new_state
+from .state import BLOCK, GRID, LEFT_OUT, OPERANDS, PHASE, THREAD, THREADS, Stop, new_state
 
 __all__ = ["Run"]
 
@@ -26,24 +27,28 @@ class Run:
 
     def __init__(self, launch: Launch, order: str, seed: int = 0, counted: int = 0) -> None:
         self.launch, self.order, self.generator = launch, order, np.random.default_rng(seed)
-        self.regions, memories = device_copies(launch.name, launch.arrays)
-        self.shared = SharedMemory(launch.code.shared, len(memories))
-        memory = iter(memories)
-        self.arguments = [next(memory) if is_array(value) else value for value in launch.arguments]
-        self.state, self.rows = new_state(launch.count)
+        self.regions, self.array_rows = device_copies(launch.name, launch.arrays)
+        self.shared = SharedMemory(launch.code.shared, len(self.array_rows))
+        self.operands = operands(launch.arguments, self.array_rows, self.shared.rows)
+        self.state, self.rows = new_state(launch.threads)
         self.phases = Phases(-(-launch.count // 32), self.state)
         self.messages = Messages(launch.name, launch.array_names, launch.code.sites, launch.threads)
         self.log = Log(launch, self.state) if counted else None
         self.counted = counted
         self.barriers = 0
         self.state[THREADS : THREADS + 3], self.state[GRID : GRID + 3] = launch.threads, launch.grid
-        self.numbers = np.arange(launch.count)
-        self.constants = tuple(self.shared.arrays), tuple(self.arguments)
-        self.entry = launch.compiled(self.state.ctypes.data, 0, 0, *self.constants)
+        self.state[OPERANDS] = address_of(self.operands)
+        self.left_out = np.zeros(len(launch.code.sites), np.int64)
+        self.left_out[[launch.code.barriers[index] for index in launch.left_out]] = 1
+        self.state[LEFT_OUT] = address_of(self.left_out)
+        self.address = address_of(self.state)
+        self.thread = launch.compiled()
 
-    def run_threads(self, order: np.ndarray) -> None:
-        """Run threads to their end, one after the other."""
-        self.entry(self.state.ctypes.data, order.ctypes.data, len(order), *self.constants)
+    def run_in_turn(self, order: list[int]) -> None:
+        """Run the threads of a block that do not wait for one another: each to its end."""
+        for number in order:
+            self.state[THREAD], self.state[PHASE] = number, self.phases.current[number >> 5]
+            self.thread(self.address)
 
     def execute(self) -> None:
         """Run all blocks."""
@@ -68,14 +73,14 @@ class Run:
             if self.launch.code.waits:
                 self.run_together(order, index, interrupts)
             else:
-                self.run_threads(np.array(order))
+                self.run_in_turn(order)
         except Stop:
             raise self.messages.fault(self.state, self.phases) from None
 
     def run_together(self, order: list[int], index: tuple[int, ...], interrupts: Interrupts) -> None:
         """Run the threads of a block that wait for one another."""
         block = Block(
-            lambda thread: self.run_threads(self.numbers[thread : thread + 1]),
+            lambda _: self.thread(self.address),
             order,
             self.state,
             self.rows,

@@ -10,7 +10,6 @@ import numpy as np
 from .access import address_of, described
 from .memory import poison
 from .shadow import RECORDS, UNWRITTEN, WRITE
-from .state import Memory
 
 __all__ = ["BANKS", "SHARED_LIMIT", "SharedArray", "SharedMemory"]
 
@@ -37,8 +36,8 @@ class SharedMemory:
     """All shared arrays in one buffer, with a shadow."""
 
     def __init__(self, arrays: list[SharedArray], first_number: int) -> None:
-        self.arrays: list[Memory] = []
-        self.contents: list[tuple[np.ndarray, ...]] = []  # (numbers, the same unwritten, records, row) for each
+        self.rows: list[np.ndarray] = []  # see access.described
+        self.contents: list[tuple[np.ndarray, ...]] = []  # (numbers, the same unwritten, records) for each
         end, places = 0, []
         for array in arrays:
             place = -(-end // array.alignment) * array.alignment
@@ -51,13 +50,12 @@ class SharedMemory:
         for number, (array, place) in enumerate(zip(arrays, places)):
             data = np.ndarray(array.shape, array.dtype, self.buffer, start + place)
             records = np.zeros((data.size, RECORDS), np.int64)
-            memory, row = described(data, records, address_of(data), first_number + number)
-            self.arrays.append(memory)
-            self.contents.append((data, poison(array.shape, array.dtype), records, row))
+            self.rows.append(described(data, records, address_of(data), first_number + number))
+            self.contents.append((data, poison(array.shape, array.dtype), records))
 
     def clear(self) -> None:
         """As a new block finds it: with nothing in it."""
-        for data, unwritten, records, _ in self.contents:
+        for data, unwritten, records in self.contents:
             data[...] = unwritten
             records[...] = 0
             records[:, WRITE] = UNWRITTEN

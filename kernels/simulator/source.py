@@ -1,4 +1,4 @@
-"""The source of a kernel: its syntax tree, the values its names have, and copies of it that lack a barrier."""
+"""The source of a kernel: its syntax tree, the values its names have, and kernels that lack a barrier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-__all__ = ["Site", "Source", "barriers", "dotted", "line_of", "plain_function", "without_barrier"]
+__all__ = [
+    *("Site", "Source", "barriers", "check_plain", "dotted", "line_of", "plain_function", "whole_of"),
+    "without_barrier",
+]
 
 
 def plain_function(function: Any) -> FunctionType | None:
@@ -59,7 +62,7 @@ class Source:
     def __init__(self, function: FunctionType) -> None:
         self.name = function.__name__
         self.file = function.__code__.co_filename
-        self.tree = copy.deepcopy(getattr(function, "syntax_tree", None)) or parse(function)
+        self.tree = parse(function)
         self.values = dict(vars(builtins)) | function.__globals__
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             self.values[name] = cell.cell_contents
@@ -78,12 +81,29 @@ class Source:
     def line(self, number: int) -> str:
         return line_of(self.file, number)
 
+    def error(self, node: ast.AST, reason: str, kind: type[Exception] = NotImplementedError) -> Exception:
+        """What is wrong with a place in the source, as an exception."""
+        return kind(f"simulator: {self.name}, line {node.lineno}: {self.line(node.lineno)}: {reason}")
+
+    def barriers(self) -> list[ast.Call]:
+        """The calls that make all threads of the block, or of the warp, wait for one another."""
+        calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        return [call for call in calls if dotted(call.func) in ("cuda.syncthreads", "cuda.syncwarp")]
+
     def function(self) -> FunctionType:
         """The tree as a function again."""
         module = ast.fix_missing_locations(ast.Module([self.tree], []))
         scope = dict(self.values)
         exec(compile(module, self.file, "exec"), scope)
         return scope[self.tree.name]
+
+
+def check_plain(function: FunctionType) -> None:
+    """Raises NotImplementedError for arguments with defaults, and for any but plain ones."""
+    for argument in inspect.signature(function).parameters.values():
+        if argument.kind is not argument.POSITIONAL_OR_KEYWORD or argument.default is not argument.empty:
+            source = Source(function)
+            raise source.error(source.tree, "kernels and device functions take plain arguments without defaults")
 
 
 def parse(function: FunctionType) -> ast.FunctionDef:
@@ -103,11 +123,6 @@ def parse(function: FunctionType) -> ast.FunctionDef:
     return tree
 
 
-def is_barrier(node: ast.AST) -> bool:
-    is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    return is_call and dotted(node.value.func) in ("cuda.syncthreads", "cuda.syncwarp")
-
-
 def barriers(kernel: Any) -> Iterator[tuple[int, Any]]:
     """Every way to leave one barrier out of a kernel: (line of the barrier, the kernel without it).
 
@@ -117,22 +132,25 @@ def barriers(kernel: Any) -> Iterator[tuple[int, Any]]:
             with pytest.raises(KernelFault):
                 simulate(broken, grid, threads, *arrays)
     """
-    tree = Source(plain_function(kernel)).tree
-    lines = [node.lineno for node in ast.walk(tree) if is_barrier(node)]
-    for index, line in enumerate(lines):
-        yield line, without_barrier(kernel, index)
+    for index, call in enumerate(Source(plain_function(kernel)).barriers()):
+        yield call.lineno, without_barrier(kernel, index)
 
 
 def without_barrier(kernel: Any, index: int) -> Any:
-    """The same kernel (a function, or a Kernel) without one of its barriers, counted from 0."""
+    """The same kernel (a function, or a Kernel) without one of its barriers, counted from 0, for the simulator alone.
+
+    Its code is the kernel's own, and need not be compiled again: threads run past the barrier.
+    """
     function = plain_function(kernel)
-    source = Source(function)
-    left_out = [node for node in ast.walk(source.tree) if is_barrier(node)][index]
-    left_out.value = ast.copy_location(ast.Constant(None), left_out)
-    broken = source.function()
-    broken.syntax_tree = source.tree
+    broken = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
+    broken.whole, broken.left_out = whole_of(function)[0], {*whole_of(function)[1], index}
     if function is kernel:
         return broken
     result = copy.copy(kernel)
     result.thread = broken
     return result
+
+
+def whole_of(function: FunctionType) -> tuple[FunctionType, set[int]]:
+    """(the kernel with all of its barriers, which of them are left out)."""
+    return getattr(function, "whole", function), getattr(function, "left_out", set())
