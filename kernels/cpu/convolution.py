@@ -90,29 +90,16 @@ def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     if not pays(products, x, g):
         return None
     channels, outputs, whole = x.shape[1], g.shape[1], Windows(*fields(at))
-    few = channels < FEW
-    at, met = (whole, (slice(None), slice(None))) if few else only_met(whole)
+    at, met = (whole, (slice(None), slice(None))) if channels < FEW else only_met(whole)
+    way = by_channels
+    if channels < FEW:
+        way = by_columns
+    elif winograd.pays(x.shape[0], channels, outputs, at):
+        way = by_patches
     x, g = x.transpose(0, 2, 3, 1), g.transpose(0, 2, 3, 1)
-    plans = products_by_columns if few else products_by_channels
-    fewer_products = winograd.pays(x.shape[0], channels, outputs, at)
-    shape = (16, outputs, channels) if fewer_products else (channels, *at.kernel, outputs)
-
-    def of_some(some: slice) -> np.ndarray:
-        dw = np.zeros(shape, np.float32)
-        for images, part in padded_groups(x[some], at, g[0].nbytes) if few else groups(x[some], g[0].nbytes):
-            gradients = in_order(g[some][images])
-            if fewer_products:
-                winograd.weight_gradient(part, gradients, at, dw)
-            else:
-                sums.run(plans(part.shape, outputs, at), part, gradients, dw)
-        return dw
-
-    dw, *others = threads.share(of_some, x.shape[0], products, ROWS)
+    dw, *others = threads.share(lambda some: way(x[some], g[some], at), x.shape[0], products, ROWS)
     for other in others:
         dw += other
-    if fewer_products:
-        return winograd.kernel_gradient(dw)
-    dw = sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, channels, *at.kernel)
     if at.kernel == whole.kernel:
         return dw
     result = np.zeros((outputs, channels, *whole.kernel), np.float32)
@@ -203,11 +190,52 @@ def in_order_groups(x: np.ndarray) -> Iterable[tuple[slice, np.ndarray]]:
 
 
 def groups(x: np.ndarray, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+    """Some images at a time, in order."""
+    for images in some_images(x, others):
+        yield images, in_order(x[images])
+
+
+def some_images(x: np.ndarray, others: int = 0) -> Iterator[slice]:
     """As many images at a time as fit into the cache, with ``others`` bytes of another array for each."""
     count = max(1, CACHE // max(x[0].nbytes + others, 1))
     for first in range(0, x.shape[0], count):
-        images = slice(first, min(first + count, x.shape[0]))
-        yield images, in_order(x[images])
+        yield slice(first, min(first + count, x.shape[0]))
+
+
+# --- the gradient of the kernel, (O, C, kH, kW) -------------------------------------------------------------------
+
+
+def by_channels(x: np.ndarray, g: np.ndarray, at: Windows) -> np.ndarray:
+    """The rows of tiles are channels. They are read where they lie, be they the first axis or the last."""
+    first = x.transpose(0, 3, 1, 2)
+    dw = np.zeros((x.shape[3], *at.kernel, g.shape[3]), np.float32)
+    for images in some_images(x, g[0].nbytes):
+        part = x[images]
+        plans = products_by_channels(part.shape, g.shape[3], at, first.flags.c_contiguous)
+        sums.run(plans, first[images] if first.flags.c_contiguous else in_order(part), in_order(g[images]), dw)
+    return as_kernel(dw)
+
+
+def by_columns(x: np.ndarray, g: np.ndarray, at: Windows) -> np.ndarray:
+    """The rows of tiles are columns of the kernel, for few channels."""
+    dw = np.zeros((x.shape[3], *at.kernel, g.shape[3]), np.float32)
+    for images, part in padded_groups(x, at, g[0].nbytes):
+        sums.run(products_by_columns(part.shape, g.shape[3], at), part, in_order(g[images]), dw)
+    return as_kernel(dw)
+
+
+def by_patches(x: np.ndarray, g: np.ndarray, at: Windows) -> np.ndarray:
+    """With fewer products, see ``winograd``."""
+    dm = np.zeros((16, g.shape[3], x.shape[3]), np.float32)
+    for images, part in groups(x, g[0].nbytes):
+        winograd.weight_gradient(part, in_order(g[images]), at, dm)
+    return winograd.kernel_gradient(dm)
+
+
+def as_kernel(dw: np.ndarray) -> np.ndarray:
+    """dw (C, kH, kW, O) as (O, C, kH, kW)."""
+    *others, outputs = dw.shape
+    return sums.transposed(dw.reshape(-1, outputs)).reshape(outputs, *others)
 
 
 # --- the way back to the input -----------------------------------------------------------------------------------

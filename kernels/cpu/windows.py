@@ -166,9 +166,13 @@ def joined(outer: Axis, middle: Axis, inner: Axis) -> tuple[Axis, Axis, Axis]:
 
 
 @functools.lru_cache(128)
-def products_by_channels(shape: tuple, outputs: int, at: Windows) -> Plan:
-    """Rows are channels. One plan for each element of the kernel, with just the windows in which it lies inside."""
+def products_by_channels(shape: tuple, outputs: int, at: Windows, channels_first: bool = False) -> Plan:
+    """Rows are channels. One plan for each element of the kernel, with just the windows in which it lies inside.
+
+    Alone among these plans, it may go over images (N, H, W, C) that lie in memory as (N, C, H, W).
+    """
     images, height, width, channels = shape
+    pixel, channel = (1, height * width) if channels_first else (channels, 1)
     plans = [np.empty((0, 9, 4), np.int64)]  # the kernel may have no elements
     for element in itertools.product(*map(range, at.kernel)):
         windows = [windows_inside(at, axis, element[axis]) for axis in (0, 1)]
@@ -178,14 +182,14 @@ def products_by_channels(shape: tuple, outputs: int, at: Windows) -> Plan:
         ]
         plans.append(
             sums.plan(
-                rows=Axis(channels, 1, 0, math.prod(at.kernel) * outputs),
+                rows=Axis(channels, channel, 0, math.prod(at.kernel) * outputs),
                 columns=outputs,
                 outer=Axis(images, height * width * channels, math.prod(at.count) * outputs),
-                middle=Axis(len(windows[0]), at.stride[0] * width * channels, at.count[1] * outputs),
-                inner=Axis(len(windows[1]), at.stride[1] * channels, outputs),
+                middle=Axis(len(windows[0]), at.stride[0] * width * pixel, at.count[1] * outputs),
+                inner=Axis(len(windows[1]), at.stride[1] * pixel, outputs),
                 start=ADD_TO_C,
                 offsets=(
-                    (place[0] * width + place[1]) * channels,
+                    (place[0] * width + place[1]) * pixel,
                     (windows[0].start * at.count[1] + windows[1].start) * outputs,
                     (element[0] * at.kernel[1] + element[1]) * outputs,
                 ),
