@@ -28,6 +28,7 @@ Each function returns None where it cannot run, or where it would not pay; ``pla
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator
@@ -139,12 +140,17 @@ def correlate(
         plans = by_images(x.shape, kernel.shape[3], at, target, b is not None, relu)
         sums.run(plans, in_order(x), sums.in_panels(kernel), y, b)
         return
-    panels = sums.in_panels(kernel)
+    panels, first = sums.in_panels(kernel), x.transpose(0, 3, 1, 2)
+    if first.flags.c_contiguous and x.shape[3] >= FEW and not has_zeros(at):  # then it is read where it lies
+        plans = by_lines(x.shape, kernel.shape[3], at, target, b is not None, relu, channels_first=True)
+        sums.run(plans, first, panels, y, b)
+        return
     for images, part in padded_groups(x, at):
         plans = by_lines(part.shape, kernel.shape[3], at, target, b is not None, relu)
         sums.run(plans, part, panels, y[images], b)
 
 
+@functools.lru_cache(256)
 def only_met(at: Windows) -> tuple[Windows, tuple[slice, slice]]:
     """The same windows with just those elements of the kernel that meet the image anywhere, and which these are.
 
@@ -162,8 +168,12 @@ def images_in_rows(x: np.ndarray, at: Windows) -> bool:
     """
     if x.shape[0] < 6:
         return False
-    pixels, zeros = math.prod(at.count), any(padded_size(at, axis) > at.size[axis] for axis in (0, 1))
-    return pixels <= (32 * 32 if zeros else 8 * 8)
+    return math.prod(at.count) <= (32 * 32 if has_zeros(at) else 8 * 8)
+
+
+def has_zeros(at: Windows) -> bool:
+    """Whether some windows reach beyond the image."""
+    return any(padded_size(at, axis) > at.size[axis] for axis in (0, 1))
 
 
 def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:

@@ -34,6 +34,20 @@ class Windows(NamedTuple):
     count: tuple[int, int]  # of windows
 
 
+class Steps(NamedTuple):
+    """How many floats lie in memory from one line, pixel or channel of an image to the next."""
+
+    line: int
+    pixel: int
+    channel: int
+
+    @classmethod
+    def of(cls, shape: tuple, channels_first: bool = False) -> Steps:
+        """Of images with the shape (N, H, W, C), which may lie in memory as (N, C, H, W)."""
+        _, height, width, channels = shape
+        return cls(width, 1, height * width) if channels_first else cls(width * channels, channels, 1)
+
+
 class Target(NamedTuple):
     """Which pixels of an array to compute: where the first begins, and from one to the next, in floats."""
 
@@ -85,16 +99,19 @@ def padded_size(at: Windows, axis: int) -> int:
 
 
 @functools.lru_cache(128)
-def by_lines(shape: tuple, outputs: int, at: Windows, target: Target, bias: bool, relu: bool) -> Plan:
+def by_lines(
+    shape: tuple, outputs: int, at: Windows, target: Target, bias: bool, relu: bool, channels_first: bool = False
+) -> Plan:
     """Rows are neighbours in a line. ``shape`` is that of the padded images."""
     images, height, width, channels = shape
     panel = min(outputs, sums.columns_of_a_panel())
+    step = Steps.of(shape, channels_first)
     i, j, rows = joined(
         Axis(images, height * width * channels, 0, target.image),
-        Axis(at.count[0], at.stride[0] * width * channels, 0, target.line),
-        Axis(at.count[1], at.stride[1] * channels, 0, target.pixel),
+        Axis(at.count[0], at.stride[0] * step.line, 0, target.line),
+        Axis(at.count[1], at.stride[1] * step.pixel, 0, target.pixel),
     )
-    outer, middle, inner = kernel_axes(at, at.kernel, width, channels, panel)
+    outer, middle, inner = kernel_axes(at, at.kernel, step, channels, panel)
     left_out = [max(-start, 0) for start in at.start]
     return sums.plan(
         i=i,
@@ -107,7 +124,7 @@ def by_lines(shape: tuple, outputs: int, at: Windows, target: Target, bias: bool
         panel=math.prod(at.kernel) * channels * panel,
         start=ADD_BIAS if bias else 0,
         relu=relu,
-        offsets=((left_out[0] * width + left_out[1]) * channels, 0, target.offset),
+        offsets=(left_out[0] * step.line + left_out[1] * step.pixel, 0, target.offset),
     )
 
 
@@ -123,7 +140,7 @@ def by_images(shape: tuple, outputs: int, at: Windows, target: Target, bias: boo
             window * stride + k.start * dilation - start
             for window, stride, k, dilation, start in zip((line, column), at.stride, elements, at.dilation, at.start)
         ]
-        outer, middle, inner = kernel_axes(at, tuple(map(len, elements)), width, channels, panel)
+        outer, middle, inner = kernel_axes(at, tuple(map(len, elements)), Steps.of(shape), channels, panel)
         element = elements[0].start * at.kernel[1] + elements[1].start
         plans.append(
             sums.plan(
@@ -145,12 +162,12 @@ def by_images(shape: tuple, outputs: int, at: Windows, target: Target, bias: boo
     return np.concatenate(plans)
 
 
-def kernel_axes(at: Windows, count: tuple, width: int, channels: int, panel: int) -> tuple[Axis, Axis, Axis]:
+def kernel_axes(at: Windows, count: tuple, step: Steps, channels: int, panel: int) -> tuple[Axis, Axis, Axis]:
     """The sum over so many lines and columns of the kernel and over all channels."""
     return joined(
-        Axis(count[0], at.dilation[0] * width * channels, at.kernel[1] * channels * panel),
-        Axis(count[1], at.dilation[1] * channels, channels * panel),
-        Axis(channels, 1, panel),
+        Axis(count[0], at.dilation[0] * step.line, at.kernel[1] * channels * panel),
+        Axis(count[1], at.dilation[1] * step.pixel, channels * panel),
+        Axis(channels, step.channel, panel),
     )
 
 
@@ -167,12 +184,9 @@ def joined(outer: Axis, middle: Axis, inner: Axis) -> tuple[Axis, Axis, Axis]:
 
 @functools.lru_cache(128)
 def products_by_channels(shape: tuple, outputs: int, at: Windows, channels_first: bool = False) -> Plan:
-    """Rows are channels. One plan for each element of the kernel, with just the windows in which it lies inside.
-
-    Alone among these plans, it may go over images (N, H, W, C) that lie in memory as (N, C, H, W).
-    """
+    """Rows are channels. One plan for each element of the kernel, with just the windows in which it lies inside."""
     images, height, width, channels = shape
-    pixel, channel = (1, height * width) if channels_first else (channels, 1)
+    step = Steps.of(shape, channels_first)
     plans = [np.empty((0, 9, 4), np.int64)]  # the kernel may have no elements
     for element in itertools.product(*map(range, at.kernel)):
         windows = [windows_inside(at, axis, element[axis]) for axis in (0, 1)]
@@ -182,14 +196,14 @@ def products_by_channels(shape: tuple, outputs: int, at: Windows, channels_first
         ]
         plans.append(
             sums.plan(
-                rows=Axis(channels, channel, 0, math.prod(at.kernel) * outputs),
+                rows=Axis(channels, step.channel, 0, math.prod(at.kernel) * outputs),
                 columns=outputs,
                 outer=Axis(images, height * width * channels, math.prod(at.count) * outputs),
-                middle=Axis(len(windows[0]), at.stride[0] * width * pixel, at.count[1] * outputs),
-                inner=Axis(len(windows[1]), at.stride[1] * pixel, outputs),
+                middle=Axis(len(windows[0]), at.stride[0] * step.line, at.count[1] * outputs),
+                inner=Axis(len(windows[1]), at.stride[1] * step.pixel, outputs),
                 start=ADD_TO_C,
                 offsets=(
-                    (place[0] * width + place[1]) * pixel,
+                    place[0] * step.line + place[1] * step.pixel,
                     (windows[0].start * at.count[1] + windows[1].start) * outputs,
                     (element[0] * at.kernel[1] + element[1]) * outputs,
                 ),

@@ -98,8 +98,14 @@ def pays(images: int, channels: int, outputs: int, at: Windows) -> bool:
         return False
     products = channels * outputs
     ours = 16 * math.prod(patches_along(at)) * (products + MOVED * (channels + outputs))
-    direct = math.prod(sum(len(windows_inside(at, axis, k)) for k in range(3)) for axis in (0, 1)) * products
+    direct = places_met(at) * products
     return images * ours + TURNED * products < GAIN * images * direct and compiled() is not None
+
+
+@functools.lru_cache(256)
+def places_met(at: Windows) -> int:
+    """How many pixels all windows together cover inside of the image: so many products the direct form has."""
+    return math.prod(sum(len(windows_inside(at, axis, k)) for k in range(at.kernel[axis])) for axis in (0, 1))
 
 
 def patches_along(at: Windows) -> tuple[int, int]:
