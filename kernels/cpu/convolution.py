@@ -194,9 +194,11 @@ def padded_groups(x: np.ndarray, at: Windows, others: int = 0) -> Iterator[tuple
         yield images, inside
 
 
-def in_order_groups(x: np.ndarray) -> Iterable[tuple[slice, np.ndarray]]:
-    """All images at once where their channels lie last already, otherwise groups."""
-    return [(slice(0, x.shape[0]), x)] if x.flags.c_contiguous else groups(x)
+def in_order_groups(x: np.ndarray, *others: np.ndarray) -> Iterable[tuple[slice, np.ndarray]]:
+    """All images at once where their channels lie last already, and those of the others too; otherwise groups."""
+    if all(array.flags.c_contiguous for array in (x, *others)):
+        return [(slice(0, x.shape[0]), x)]
+    return groups(x, sum(array[0].nbytes for array in others))
 
 
 def groups(x: np.ndarray, others: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
@@ -237,7 +239,7 @@ def by_columns(x: np.ndarray, g: np.ndarray, at: Windows) -> np.ndarray:
 def by_patches(x: np.ndarray, g: np.ndarray, at: Windows) -> np.ndarray:
     """With fewer products, see ``winograd``."""
     dm = np.zeros((16, g.shape[3], x.shape[3]), np.float32)
-    for images, part in groups(x, g[0].nbytes):
+    for images, part in in_order_groups(x, g):
         winograd.weight_gradient(part, in_order(g[images]), at, dm)
     return winograd.kernel_gradient(dm)
 

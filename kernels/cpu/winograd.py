@@ -64,7 +64,7 @@ G_TWICE = np.kron(G, G).astype(np.float32)  # times W as a vector of 9 numbers, 
 EVERYWHERE = 5  # of the 16 numbers, the one that A^T M A adds to all four results: a bias is added to it
 
 BLOCK = 2**20  # bytes of tables at a time, so that they stay in a second-level cache together with some of the kernel
-MOVED, TURNED = 20, 2000  # measured: multiply-adds in the time for a number in a table, and for an element of G W G^T
+MOVED, TURNED = 16, 1500  # measured: multiply-adds in the time for a number in a table, and for an element of G W G^T
 GAIN = 0.9  # of the time of the direct form at most: these numbers are estimates
 
 
@@ -123,7 +123,7 @@ def correlate(x: np.ndarray, kernel: np.ndarray, b: Any, at: Windows, y: np.ndar
     """
     channels, outputs = x.shape[3], y.shape[3]
     width = kernel.shape[-1]
-    ends, most = blocks(x.shape[0], at, channels + width)
+    ends, most = blocks(x.shape[0], at, channels + width, kernel.nbytes)
     inputs, products = sums.scratch((16, most, channels)), sums.scratch((16, most, width))
     read = grid(at, everywhere(x), at.size, at.start, channels)
     for first, end in itertools.pairwise(ends):
@@ -143,7 +143,7 @@ def weight_gradient(x: np.ndarray, g: np.ndarray, at: Windows, dm: np.ndarray) -
     The gradient of the kernel is made of it at the end, by ``kernel_gradient``.
     """
     _, outputs, channels = dm.shape
-    ends, most = blocks(x.shape[0], at, channels + outputs)
+    ends, most = blocks(x.shape[0], at, channels + outputs, dm.nbytes)
     inputs, gradients = sums.scratch((16, most, channels)), sums.scratch((16, most, outputs))
     of_x = grid(at, everywhere(x), at.size, at.start, channels)
     of_g = grid(at, everywhere(g), at.count, (0, 0), outputs)
@@ -164,14 +164,19 @@ def kernel_gradient(dm: np.ndarray) -> np.ndarray:
     return (dm.reshape(16, -1).T @ G_TWICE).reshape(*dm.shape[1:], 3, 3)
 
 
-def blocks(images: int, at: Windows, floats: int) -> tuple[list[int], int]:
+def blocks(images: int, at: Windows, floats: int, kernel: int) -> tuple[list[int], int]:
     """Where blocks of lines of patches end, counted through all images, and how many patches the largest one has.
 
-    ``floats``: in the tables, for each of the 16 numbers of a patch.
+    For each block all of the kernel is read. With very many channels no cache holds it, and the tables may as well be
+    as large, so that there are fewer blocks.
+
+    Args:
+        floats: in the tables, for each of the 16 numbers of a patch.
+        kernel: bytes that it takes.
     """
     lines, columns = patches_along(at)
     lines *= images
-    count = -(-lines // max(1, BLOCK // (columns * 16 * 4 * floats)))
+    count = -(-lines // max(1, max(BLOCK, kernel) // (columns * 16 * 4 * floats)))
     return [lines * block // count for block in range(count + 1)], -(-lines // count) * columns
 
 

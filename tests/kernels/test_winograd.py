@@ -153,6 +153,7 @@ def test_where_it_pays():
     at = windows(28, 28)
     assert winograd.pays(16, 128, 128, at)
     assert winograd.pays(32, 64, 64, windows(32, 32))
+    assert winograd.pays(32, 64, 64, windows(8, 8, 1, 1))
     assert not winograd.pays(16, 8, 128, at)
     assert not winograd.pays(16, 128, 8, at)
     assert not winograd.pays(1, 128, 128, windows(8, 8, 1, 1))
@@ -162,17 +163,20 @@ def test_where_it_pays():
 
 
 @compiled
-def test_tables_are_made_for_some_patches_at_a_time(monkeypatch):
+@pytest.mark.parametrize("channels", [64, 300])
+def test_tables_are_made_for_some_patches_at_a_time(monkeypatch, channels):
     """Beside its result, a convolution needs memory for a block and for the kernel, however many images there are."""
     made = []
     scratch = sums.scratch
     monkeypatch.setattr(threads, "_threads", 1)
     monkeypatch.setattr(sums, "scratch", lambda shape: made.append(shape) or scratch(shape))
-    at, x, w = windows(20, 20, 1, 1), layout(numbers(0, 24, 64, 20, 20), True), numbers(1, 64, 64, 3, 3)
+    at, x = windows(20, 20, 1, 1), layout(numbers(0, 24, channels, 20, 20), True)
+    w = numbers(1, 64, channels, 3, 3)
     assert convolution.forward(x, w, None, at) is not None
     *kernel, inputs, products = made
-    assert np.prod(kernel[0]) == 16 * 64 * 64
-    assert 0.8 * winograd.BLOCK < 4 * (np.prod(inputs) + np.prod(products)) <= winograd.BLOCK
+    assert np.prod(kernel[0]) == 16 * channels * 64
+    room = max(winograd.BLOCK, 4 * 16 * channels * 64)
+    assert 0.8 * room < 4 * (np.prod(inputs) + np.prod(products)) <= room
 
 
 PROGRAM = """
