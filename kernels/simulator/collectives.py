@@ -112,12 +112,14 @@ def shfl_down_sync(state, site, mask, value, delta):
 
 
 def shuffle(lanes: np.ndarray, rows: np.ndarray) -> None:
-    sources = rows[lanes, OPERAND] + (lanes[0] & ~31)
-    absent = ~np.isin(sources, lanes)
+    sources, first = rows[lanes, OPERAND], lanes[0] & ~31
+    here = np.zeros(32, bool)
+    here[lanes - first] = True
+    absent = (sources >> 5 != 0) | ~here[sources & 31]
     if absent.any():
         reader, source = lanes[absent][0], sources[absent][0] & 31
         raise DivergentBarrier(f"lane {reader & 31} reads from lane {source}, which takes no part in the shuffle")
-    rows[lanes, RESULT] = rows[sources, VALUE]
+    rows[lanes, RESULT] = rows[first + sources, VALUE]
 
 
 # --- votes: one bit of every lane ----------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ OBJECTS = {
 
 STATE = ast.Name("_state", ast.Load())
 OPTIONS = {"fastmath": {"contract"}, "error_model": "numpy"}  # as on the GPU: fused multiply-adds, 1 / 0 = inf
+OPTIONS |= {"no_rewrites": True}  # which look for expressions of whole arrays, and find none
 
 
 @dataclass

@@ -41,7 +41,8 @@ class Block:
         describe: Callable[[str, dict[tuple[int, int], list[int]]], str],
     ) -> None:
         self.run, self.order, self.describe = run, order, describe
-        self.state, self.rows, self.phases, self.interrupts = state, rows, phases, interrupts
+        self.state = memoryview(state)  # whose single numbers are set twice as fast
+        self.rows, self.phases, self.interrupts = rows, phases, interrupts
         self.scheduler = getcurrent()
         self.threads: list[greenlet | None] = [None] * len(order)
         self.waiting: list[tuple[int, int]] = [(DONE, 0)] * len(order)  # (what for, at which site), by thread

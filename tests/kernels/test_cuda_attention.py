@@ -18,7 +18,8 @@ from kernels.cuda.attention import (
 from kernels.cuda.kernel import running_on
 from kernels.simulator import OutputsDiffer, Race, Simulator, Uninitialised, barriers
 
-LENGTHS = st.sampled_from([1, 17, 64, 65, 128, 200, 257])
+# The first is what Hypothesis takes for the simplest and tries first: a length with several ragged tiles.
+LENGTHS = st.sampled_from([65, 1, 17, 64, 128, 200, 257])
 
 
 def numbers(*shape, seed=0):
@@ -97,10 +98,11 @@ def check(q, k, v, grad, **options):
 # --- the fast kernels --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=3)
+@pytest.mark.parametrize("width", [16, 32, 64, 128])
+@settings(max_examples=3, derandomize=True)
 @given(n=LENGTHS, keys=LENGTHS, causal=st.booleans())
-def test_any_length(n, keys, causal):
-    check(*operands(n, keys, 64), causal=causal)
+def test_any_length(width, n, keys, causal):
+    check(*operands(n, keys, width), causal=causal)
 
 
 def test_grouped_heads():
@@ -148,13 +150,15 @@ def test_views_with_gaps():
     check_forward(attention, q, k, v)
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("width", [16, 32, 128])
-def test_other_tiles(width):
-    check(*operands(65, 70, width), causal=True)
-
-
 # --- the rungs before --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", [three_kernel_attention, fused_attention])
+@settings(max_examples=2, derandomize=True)
+@given(n=LENGTHS, keys=LENGTHS, width=st.sampled_from([16, 64]), causal=st.booleans())
+def test_rungs_at_any_length(function, n, keys, width, causal):
+    q, k, v, _ = operands(n, keys, width)
+    check_forward(function, q, k, v, causal=causal)
 
 
 @pytest.mark.parametrize("function", [three_kernel_attention, fused_attention])

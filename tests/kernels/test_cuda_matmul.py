@@ -14,9 +14,9 @@ from kernels.cuda.kernel import running_on
 from kernels.cuda.matmul import ACTIVATIONS, KERNELS, LADDER, general, layout, matmul, work
 from kernels.simulator import Race, Simulator, Uninitialised, barriers, empty, simulate
 
-SIZES = st.sampled_from([1, 17, 64, 65, 128, 200, 257])
-FEW = st.sampled_from([1, 17, 64, 65])  # rungs with a thread for each element take the simulator long
-FOURS = st.sampled_from([4, 20, 64, 68, 128, 200, 260])
+# The first of each list is what Hypothesis takes for the simplest and tries first: a size with several ragged tiles.
+SIZES = st.sampled_from([65, 1, 17, 64, 128, 200, 257])
+FOURS = st.sampled_from([68, 4, 20, 64, 128, 200, 260])
 
 
 def numbers(*shape, seed=0):
@@ -42,29 +42,29 @@ def check(c, a, b, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("name", ["naive", "tiled"])
-@given(M=FEW, N=FEW, K=SIZES)
-@settings(max_examples=2)
+@given(M=SIZES, N=SIZES, K=SIZES)
+@settings(max_examples=3, derandomize=True)
 def test_rungs_with_a_thread_for_each_element(name, M, N, K):
     a, b = numbers(M, K), numbers(K, N, seed=1)
     check(run(LADDER[name], a, b), a, b)
 
 
 @given(M=SIZES, N=SIZES, K=SIZES)
-@settings(max_examples=3)
+@settings(max_examples=3, derandomize=True)
 def test_blocked(M, N, K):
     a, b = numbers(M, K), numbers(K, N, seed=1)
     check(run(LADDER["blocked"], a, b), a, b)
 
 
 @given(M=SIZES, N=FOURS, K=FOURS)
-@settings(max_examples=4)
+@settings(max_examples=4, derandomize=True)
 def test_vectorized(M, N, K):
     a, b = numbers(M, K), numbers(K, N, seed=1)
     check(run(LADDER["vectorized"], a, b), a, b)
 
 
-@given(M=FEW, N=FOURS, K=st.sampled_from([4, 20, 68]))
-@settings(max_examples=2)
+@given(M=SIZES, N=FOURS, K=FOURS)
+@settings(max_examples=2, derandomize=True)
 def test_tensor_cores_reach_three_digits(M, N, K):
     a, b = numbers(M, K), numbers(K, N, seed=1)
     check(run(LADDER["tensor_core"], a, b), a, b, tolerance=2**-10)
@@ -113,7 +113,7 @@ def test_rungs_name_what_is_wrong():
 
 
 @given(M=SIZES, N=SIZES, K=SIZES, transpose_a=st.booleans(), transpose_b=st.booleans())
-@settings(max_examples=5)
+@settings(max_examples=5, derandomize=True)
 def test_matmul(M, N, K, transpose_a, transpose_b):
     a, b = numbers(M, K), numbers(K, N, seed=1)
     given_a = np.ascontiguousarray(a.T) if transpose_a else a

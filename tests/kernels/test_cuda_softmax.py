@@ -9,7 +9,8 @@ from kernels.cuda.kernel import running_on
 from kernels.cuda.softmax import BACKWARD, FORWARD, log_softmax, log_softmax_backward, softmax, softmax_backward
 from kernels.simulator import KernelFault, Simulator, barriers, simulate
 
-LENGTHS = st.sampled_from([1, 17, 64, 65, 128, 200, 257])
+# The first is what Hypothesis takes for the simplest and tries first: a length with several ragged pieces.
+LENGTHS = st.sampled_from([65, 1, 17, 64, 128, 200, 257])
 
 
 def numbers(*shape, seed=0, scale=3.0):
@@ -49,7 +50,7 @@ def check(x, axis):
         np.testing.assert_allclose(dx, wanted, rtol=0, atol=1e-5 * max(1.0, np.abs(wanted).max()))
 
 
-@settings(max_examples=6)
+@settings(max_examples=6, derandomize=True)
 @given(rows=st.integers(1, 9), length=LENGTHS)
 def test_rows(rows, length):
     check(numbers(rows, length), -1)
@@ -60,7 +61,7 @@ def test_long_rows(length):
     check(numbers(2, length), -1)
 
 
-@settings(max_examples=3)
+@settings(max_examples=3, derandomize=True)
 @given(outer=st.integers(1, 3), length=LENGTHS, inner=st.sampled_from([2, 17, 130]))
 def test_an_axis_in_the_middle(outer, length, inner):
     check(numbers(outer, length, inner), 1)
