@@ -11,7 +11,8 @@ where i, k and p are pairs (line, column) and x is 0 outside of the image.
 **The layout.** Inside, channels lie last in memory: (N, H, W, C). Then one element k of the kernel is a product of
 matrices, pixels x channels with channels x outputs, and the channels of neighbouring pixels follow each other, so that
 a line of the kernel is one contiguous sum of kW C products. Results have the shape (N, O, H, W) but that memory, and a
-network that keeps it pays for no change of layout between its layers.
+network that keeps it pays for no change of layout between its layers. Images whose channels come first are copied, or
+read where they lie if only one number at a time is taken of them: as A of a tile (see ``tile``).
 
 **The rows of a tile** are pixels, chosen in one of two ways. By lines: neighbours in a line of y. The edge is dealt
 with by copying some images at a time to where zeros surround them. By images: the same pixel of different images. Then
@@ -37,6 +38,7 @@ from typing import Any
 import numpy as np
 
 from . import sums, threads, winograd
+from .layout import channels_of_input_last, in_order, outputs_last, put_in_order
 from .windows import (
     Target,
     Windows,
@@ -106,6 +108,19 @@ def weight_gradient(x: Any, g: Any, at: Any) -> np.ndarray | None:
     result = np.zeros((outputs, channels, *whole.kernel), np.float32)
     result[:, :, *met] = dw
     return result
+
+
+def channels_last(x: Any, products: int) -> Any:
+    """x (N, C, H, W) as the functions above want it, if several of them, each with so many products, will read it.
+
+    It is x itself, or a copy that has its channels last in memory.
+    """
+    last = x.transpose(0, 2, 3, 1)
+    if not pays(products, x) or last.flags.c_contiguous:
+        return x
+    copy = sums.scratch(last.shape)
+    threads.share(lambda some: put_in_order(last[some], copy[some]), x.shape[0], x.size * threads.ELEMENT)
+    return copy.transpose(0, 3, 1, 2)
 
 
 def pays(products: int, *arrays: Any) -> bool:
@@ -313,53 +328,3 @@ def lay_out(g: np.ndarray, w: np.ndarray, b: Any, at: Windows, dx: np.ndarray) -
     dx[...] = padded[:, :, lines, columns].transpose(1, 2, 3, 0)
     if b is not None:
         dx += b
-
-
-# --- layouts -----------------------------------------------------------------------------------------------------
-
-
-def channels_last(x: Any, products: int) -> Any:
-    """x (N, C, H, W) as the functions above want it, if several of them, each with so many products, will read it.
-
-    It is x itself, or a copy that has its channels last in memory.
-    """
-    last = x.transpose(0, 2, 3, 1)
-    if not pays(products, x) or last.flags.c_contiguous:
-        return x
-    copy = sums.scratch(last.shape)
-    threads.share(lambda some: put_in_order(last[some], copy[some]), x.shape[0], x.size * threads.ELEMENT)
-    return copy.transpose(0, 3, 1, 2)
-
-
-def in_order(x: np.ndarray) -> np.ndarray:
-    """x (N, H, W, C) as a contiguous array: itself, or a copy."""
-    if x.flags.c_contiguous:
-        return x
-    copy = sums.scratch(x.shape)
-    put_in_order(x, copy)
-    return copy
-
-
-def put_in_order(x: np.ndarray, copy: np.ndarray) -> None:
-    """Fill the contiguous copy with x (N, H, W, C)."""
-    images, height, width, channels = x.shape
-    channels_first = x.transpose(0, 3, 1, 2)
-    if channels_first.flags.c_contiguous:
-        pixels = height * width
-        sums.transpose(channels_first.reshape(images, channels, pixels), copy.reshape(images, pixels, channels))
-    else:
-        copy[...] = x
-
-
-def outputs_last(w: np.ndarray) -> np.ndarray:
-    """w (O, C, kH, kW) as (kH, kW, C, O), with neighbouring outputs side by side."""
-    outputs, channels, *kernel = w.shape
-    last = sums.transposed(np.ascontiguousarray(w).reshape(outputs, -1))
-    return last.reshape(channels, *kernel, outputs).transpose(1, 2, 0, 3)
-
-
-def channels_of_input_last(w: np.ndarray) -> np.ndarray:
-    """w (O, C, kH, kW) as (kH, kW, O, C), with neighbouring channels side by side."""
-    outputs, channels, *kernel = w.shape
-    last = sums.transposed(np.ascontiguousarray(w).reshape(outputs, channels, -1))
-    return last.reshape(outputs, *kernel, channels).transpose(1, 2, 0, 3)

@@ -17,7 +17,8 @@ import numpy as np
 
 from . import sums
 from .compiler import kernel
-from .convolution import channels_last, in_order
+from .convolution import channels_last
+from .layout import in_order
 
 __all__ = ["channels_last", "forward", "input_gradient", "weight_gradient"]
 

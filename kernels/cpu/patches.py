@@ -110,7 +110,7 @@ def patch(typing_context, kind, image, line, pixel, top, bottom, left, right, ta
 def transform(kind, image, table, grid, first, end):
     """The patches in the lines ``first`` to ``end`` of all lines of patches in all images, one after the other."""
     _, patches, channels = table.shape
-    number = 0
+    place = 0
     for i in range(first, end):
         top = 2 * (i % grid.lines) - grid.above
         for j in range(grid.columns):
@@ -120,9 +120,9 @@ def transform(kind, image, table, grid, first, end):
                 patch(
                     kind, image.ctypes.data + 4 * (pixel + c), grid.line, grid.pixel,
                     -top, grid.height - top, -left, grid.width - left,
-                    table.ctypes.data + 4 * (number * channels + c), patches * channels, grid.channels - c,
+                    table.ctypes.data + 4 * (place * channels + c), patches * channels, grid.channels - c,
                 )  # fmt: skip
-            number += 1
+            place += 1
 
 
 def compile_transform(cache: bool) -> Callable[..., None]:

@@ -221,11 +221,3 @@ def test_other_processors(environment):
 
 def test_numba_is_not_imported_before_it_is_needed():
     assert run("import sys, kernels.cpu.winograd; print('numba' in sys.modules)") == "False"
-
-
-@compiled
-def test_compiling_is_announced(tmp_path):
-    program = "import sys; sys.stderr = sys.stdout; from kernels.cpu import winograd; print(bool(winograd.compiled()))"
-    message = "kernels: compiling convolutions of 3 x 3 for this machine, once"
-    assert run(program, NUMBA_CACHE_DIR=str(tmp_path)).splitlines() == [message, "True"]
-    assert run(program, NUMBA_CACHE_DIR=str(tmp_path)) == "True"
