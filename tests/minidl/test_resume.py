@@ -16,10 +16,11 @@ KILLS, MOST_SAVES = 20, 8
 STEPS = KILLS * MOST_SAVES * resumable.SAVE_EVERY + 30  # more than all the killed runs together can do
 
 
-def start(path, saves, compiled):
+def ready(path, saves, compiled):
     """The training in a process of its own. Compiled and plain optimiser steps take turns: they give the same bits."""
     return subprocess.Popen(
         [sys.executable, resumable.__file__, str(path), str(STEPS), str(saves)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -27,13 +28,21 @@ def start(path, saves, compiled):
     )
 
 
+def go(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return process
+
+
 def test_killed_and_resumed_training_ends_with_the_same_bits(tmp_path):
     through, killed = tmp_path / "through", tmp_path / "killed"
-    whole = start(through, -1, compiled=True)
+    whole = go(ready(through, -1, compiled=True))
     chance = random.Random(0)
     begun = []
-    for i in range(KILLS):
-        process = start(killed, MOST_SAVES, compiled=i % 7 == 0)
+    following = ready(killed, MOST_SAVES, compiled=True)
+    for i in range(1, KILLS + 1):
+        process, last = go(following), i == KILLS
+        following = ready(killed, -1 if last else MOST_SAVES, compiled=i % 7 == 0 and not last)
         begun.append(int(process.stdout.readline().split()[1]))
         for _ in range(chance.randrange(MOST_SAVES)):
             process.stdout.readline()
@@ -41,8 +50,7 @@ def test_killed_and_resumed_training_ends_with_the_same_bits(tmp_path):
         process.kill()
         process.communicate(timeout=60)
         assert process.returncode != 0, "the training came to its end before it was killed"
-    last = start(killed, -1, compiled=False)
-    for process in (whole, last):
+    for process in (whole, go(following)):
         process.communicate(timeout=60)
         assert process.returncode == 0
     assert begun == sorted(begun)

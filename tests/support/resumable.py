@@ -2,7 +2,8 @@
 
     python resumable.py PATH STEPS SAVES
 
-trains until STEPS steps are done, but stops working, and waits to be killed, once it has saved SAVES times.
+trains until STEPS steps are done, but stops working, and waits to be killed, once it has saved SAVES times. It begins
+when a line comes in, so that the next run can be got ready while one still goes.
 """
 
 import sys
@@ -54,4 +55,5 @@ def train(path: Path, steps: int, saves: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdin.readline()
     train(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
