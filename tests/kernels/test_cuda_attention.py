@@ -198,8 +198,7 @@ def test_no_barrier_of_the_fused_kernel_can_be_left_out(monkeypatch):
     assert list(without_a_barrier(fused.FUSED, 16, monkeypatch)) == []
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("width", [64, 128])
+@pytest.mark.parametrize("width", [64, pytest.param(128, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "table", [forward.FORWARD, backward.KEYS, backward.QUERIES], ids=["forward", "keys", "queries"]
 )
