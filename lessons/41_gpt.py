@@ -444,9 +444,9 @@ for temperature, k in [(0.5, 96), (0.8, 10), (1.0, 96)]:
 # So is it better than counting? Than Witten and Bell's way by far, and than Kneser and Ney's, the best, too: when we
 # ran this, by 0.05 bits, four standard errors. Two things should be said with it.
 #
-# *The temperature decides.* At temperature 1 the GPT would have lost: it over-fits, as the gray curve shows, and is far
-# too sure of itself. One number from the validation text, worth 0.10 bits there, turns it round. Kneser and Ney's
-# discounts do the same for the counts from the start.
+# *The temperature decides.* At temperature 1 the GPT loses, as the blue curve shows: it over-fits (the gray curve) and
+# is far too sure of itself. One number from the validation text, worth 0.10 bits there, turns it round. Kneser and
+# Ney's discounts do the same for the counts from the start.
 #
 # *A usual GPT loses.* With a row for each place, keys of their own places, no direct votes and rows that start large,
 # this lesson came to 1.90 bits, 0.07 **behind** Kneser and Ney. Counting reads once and remembers everything; a network
