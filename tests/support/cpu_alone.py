@@ -6,11 +6,9 @@ SHARES = "it is about memory shared with NumPy's arrays"
 INSIDE = "it looks at arrays inside the engine, which are not NumPy's here"
 LOCKED = "it locks NumPy's memory, and CuPy has no locks"
 KNOWN = "it lists the known types of devices, of which there is one more here"
-INDICES = "the indices of a data set are kept on the CPU"
 MEMORY = "it measures memory that the strict arrays need for themselves"
 
 CPU_ALONE: dict[str, str] = {
-    "minidl/data/test_loader.py::test_whole_batches_are_those_of_the_samples?nested subset-*": INDICES,
     "minidl/nn/test_module.py::test_a_state_is_not_loaded_into_read_only_memory": LOCKED,
     "minidl/nn/test_module.py::test_parameter_is_a_tensor_that_shares_memory": SHOWS_CPU,
     "minidl/ops/test_access.py::test_format": SHOWS_CPU,
