@@ -1,19 +1,14 @@
 """The convolution on the register tile against the plain one in float64."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import run
 
 from kernels.cpu import convolution, plain_convolution, set_compiled, sums
 from kernels.cpu.convolution import Windows
 
-ROOT = Path(__file__).parents[2]
 ERROR = 1e-5  # relative to the sum of the absolute values of all terms
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
@@ -235,12 +230,4 @@ print(worst < 1e-5)
     ids=["haswell", "generic"],
 )
 def test_other_processors(environment):
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.stdout.strip() == "True", result.stderr
+    assert run(PROGRAM, **environment) == "True"

@@ -1,21 +1,15 @@
 """Depthwise convolution in compiled loops against the plain one, with a kernel that is zero between channels."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import run
 
 import minidl
 import minidl.nn.functional as F
 from kernels.cpu import depthwise, plain_convolution, set_compiled, sums
 from kernels.cpu.windows import Windows
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
 
@@ -124,12 +118,4 @@ print(np.allclose(depthwise.weight_gradient(x, x, at).ravel(), (x * x).sum((0, 2
 
 
 def test_other_processors():
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.stdout.split() == ["True"] * 3, result.stderr
+    assert run(PROGRAM, NUMBA_CPU_NAME="haswell").split() == ["True"] * 3

@@ -1,18 +1,13 @@
 """Batch normalisation in compiled passes against NumPy in float64, and the operation with and without them."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from programs import run
 
 import minidl
 import minidl.nn.functional as F
 from kernels.cpu import normalization, set_compiled, sums
 
-ROOT = Path(__file__).parents[2]
 SHAPES = [(40, 9), (5, 3, 7), (2, 8, 1), (3, 17, 4, 5), (4, 33, 1, 1), (2, 3, 2, 3, 4)]
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
@@ -130,12 +125,4 @@ print(np.allclose(y, (x - k) * total.astype("f") + k, rtol=1e-5))
 
 
 def test_other_processors():
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.stdout.split() == ["True"] * 4, result.stderr
+    assert run(PROGRAM, NUMBA_CPU_NAME="haswell").split() == ["True"] * 4

@@ -1,16 +1,11 @@
 """The compiled steps of the optimisers: the same bits as NumPy, and a plain no where they cannot run."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from programs import run
 
 from kernels.cpu import optimizer, set_compiled
 
-ROOT = Path(__file__).parents[2]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 1e30, -1e30, 1.0]
 
 
@@ -133,20 +128,6 @@ from kernels.cpu.optimizer import sgd
 w = np.ones(3, np.float32)
 print(sgd((w, np.ones(3, np.float32)), (1, 0, 0.5)), w.tolist())
 """
-
-
-def run(program, **environment):
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stderr == ""
-    return result.stdout.strip()
 
 
 @pytest.mark.parametrize(

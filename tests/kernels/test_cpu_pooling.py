@@ -1,20 +1,14 @@
 """Max pooling in one pass against windows taken one by one, and the operation with and without it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import run
 
 import minidl
 import minidl.nn.functional as F
 from kernels.cpu import pooling, set_compiled, sums
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
 
@@ -136,14 +130,6 @@ print(y.sum())
 
 
 def test_other_processors():
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    same, total, wanted = result.stdout.split()
-    assert same == "True", result.stderr
+    same, total, wanted = run(PROGRAM, NUMBA_CPU_NAME="haswell").split()
+    assert same == "True"
     assert float(total) == pytest.approx(float(wanted), rel=1e-5)

@@ -1,19 +1,13 @@
 """Rows normalised in the cache against NumPy in float64, and the operations with and without them."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from programs import run
 
 import minidl
 import minidl.nn.functional as F
 from kernels.cpu import row_normalization as rows
 from kernels.cpu import set_compiled, sums
-
-ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
 
@@ -114,12 +108,4 @@ print(np.allclose(rows.backward(x, x, None, True, mean, inverse)[0], 0, atol=1e-
 
 
 def test_other_processors():
-    result = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=ROOT,
-        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.stdout.split() == ["True"] * 2, result.stderr
+    assert run(PROGRAM, NUMBA_CPU_NAME="haswell").split() == ["True"] * 2

@@ -1,19 +1,16 @@
 """The register tile: the compiled sums of products against einsum in float64, its edges, and other processors."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import run
 
 from kernels.cpu import set_compiled, sums
 from kernels.cpu.sums import ADD_BIAS, ADD_TO_C, Axis
 
-ROOT = Path(__file__).parents[2]
 ERROR = 1e-5  # relative to the sum of the absolute values of all terms
 
 pytestmark = pytest.mark.skipif(not sums.ready(), reason="Numba does not work here")
@@ -164,19 +161,6 @@ def test_the_switch():
 
 
 # --- other processes ---------------------------------------------------------------------------------------------
-
-
-def run(program, **environment):
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 GUARDED = """

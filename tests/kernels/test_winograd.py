@@ -1,19 +1,14 @@
 """Convolution with fewer multiplications against the plain one in float64, and against the error of the direct form."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import run
 
 from kernels.cpu import convolution, plain_convolution, sums, threads, winograd
 from kernels.cpu.windows import Windows
 
-ROOT = Path(__file__).parents[2]
 ERROR = 1e-6  # relative to the largest sum of the absolute values of all terms: pixels of a patch share their rounding
 
 
@@ -194,19 +189,6 @@ for images, channels, outputs in ((2, 9, 5), (7, 20, 70)):
         worst = max(worst, np.abs(getattr(fast, name)(*given, at) - exact).max() / np.abs(exact).max())
 print(worst < 1e-5)
 """
-
-
-def run(program, **environment):
-    result = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout.strip()
 
 
 @compiled
