@@ -367,7 +367,7 @@ save_figure(fig, "digits")
 # shifts. Now the question of this lesson has an answer: half of the errors are gone.
 #
 # The images can be others, too, as long as they come in MNIST's format, four IDX files. Fashion-MNIST has 70,000 small
-# pictures of clothes and is harder than digits (here it takes many minutes)::
+# pictures of clothes and is harder than digits (it takes a few minutes)::
 #
 #     python lessons/22_digits_by_convolution.py --data FOLDER
 #
