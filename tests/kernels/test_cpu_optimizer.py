@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from programs import run
+from programs import run_silently
 
 from kernels.cpu import optimizer, set_compiled
 
@@ -140,24 +140,24 @@ print(sgd((w, np.ones(3, np.float32)), (1, 0, 0.5)), w.tolist())
     ids=["switched off", "Numba switched off", "no Numba"],
 )
 def test_without_numba_a_loop_says_no(program, environment):
-    assert run(program, **environment) == "False [1.0, 1.0, 1.0]"
+    assert run_silently(program, **environment) == "False [1.0, 1.0, 1.0]"
 
 
 def test_numba_is_not_imported_before_it_is_needed():
-    assert run("import sys, kernels.cpu.optimizer; print('numba' in sys.modules)") == "False"
+    assert run_silently("import sys, kernels.cpu.optimizer; print('numba' in sys.modules)") == "False"
 
 
 def test_a_cache_folder_that_cannot_be_used_costs_only_the_cache(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     for folder in (blocked, blocked / "below"):
-        assert run(PROGRAM, NUMBA_CACHE_DIR=str(folder)) == "True [0.5, 0.5, 0.5]"
+        assert run_silently(PROGRAM, NUMBA_CACHE_DIR=str(folder)) == "True [0.5, 0.5, 0.5]"
 
 
 def test_a_damaged_cache_costs_only_the_cache(tmp_path):
-    assert run(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)) == "True [0.5, 0.5, 0.5]"
+    assert run_silently(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)) == "True [0.5, 0.5, 0.5]"
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".nbi", ".nbc"}
     for path in files:
         path.write_bytes(b"\x80damaged")
-    assert run(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)) == "True [0.5, 0.5, 0.5]"
+    assert run_silently(PROGRAM, NUMBA_CACHE_DIR=str(tmp_path)) == "True [0.5, 0.5, 0.5]"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import run
+from programs import on_other_processors, run
 
 from kernels.cpu import convolution, plain_convolution, sums, threads, winograd
 from kernels.cpu.windows import Windows
@@ -192,11 +192,7 @@ print(worst < 1e-5)
 
 
 @compiled
-@pytest.mark.parametrize(
-    "environment",
-    [{"NUMBA_CPU_NAME": "haswell"}, {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}],
-    ids=["haswell", "generic"],
-)
+@on_other_processors
 def test_other_processors(environment):
     assert run(PROGRAM, **environment) == "True"
 
