@@ -43,9 +43,14 @@ def set_threads(n: int) -> None:
     _threads = n
 
 
+def threads_for(work: int) -> int:
+    """How many threads so many multiply-adds are worth."""
+    return max(1, min(_threads, work // WORTH))
+
+
 def alone(work: int) -> bool:
     """Whether so many multiply-adds are best done by the thread that calls."""
-    return min(_threads, work // WORTH) < 2
+    return threads_for(work) == 1
 
 
 def share(function: Callable[[slice], Result], length: int, work: int, least: int = 1) -> list[Result]:
@@ -59,7 +64,7 @@ def share(function: Callable[[slice], Result], length: int, work: int, least: in
         work: multiply-adds in all of them, to judge how many threads are worth it.
         least: pieces in a part.
     """
-    parts = max(1, min(_threads, work // WORTH, length // least))
+    parts = max(1, min(threads_for(work), length // least))
     ends = [length * part // parts for part in range(parts + 1)]
     first, *others = itertools.starmap(slice, itertools.pairwise(ends))
     waiting = [helpers(_threads).submit(function, some) for some in others]

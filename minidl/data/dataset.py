@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 from bisect import bisect_right
@@ -62,12 +63,10 @@ def collated(dataset: Any, indices: Sequence[int]) -> Any:
 def _check_indices(dataset: Any, indices: Sequence[int]) -> np.ndarray:
     """``check_index`` for a batch, in one step when all is well."""
     length = len(dataset)
-    try:
+    with contextlib.suppress(TypeError):  # NumPy refuses tensors on a GPU, each of which can be an index by itself
         positions = np.array(indices)
-    except TypeError:  # of tensors on a GPU, each of which can be an index by itself
-        positions = np.array([check_index(dataset, index) for index in indices], dtype=np.int64)
-    if positions.dtype.kind == "i" and positions.min() >= -length and positions.max() < length:
-        return positions
+        if positions.dtype.kind == "i" and positions.min() >= -length and positions.max() < length:
+            return positions
     return np.array([check_index(dataset, index) for index in indices], dtype=np.int64)
 
 
