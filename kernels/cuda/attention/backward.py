@@ -78,7 +78,7 @@ def keys_kernel(width: int, rows: int, columns: int, across: int, blocks_per_sm:
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
-    write_row = row_writer(width, across)
+    write_row = row_writer(width, chunk, across)
     shade = shader(rows, columns, threads, True)
     add = adder(columns, across)
 
@@ -195,7 +195,7 @@ def queries_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
-    write_row = row_writer(width, across)
+    write_row = row_writer(width, chunk, across)
     shade = shader(rows, columns, threads, False)
     add = adder(columns, across)
 

@@ -51,7 +51,7 @@ def forward_kernel(width: int, rows: int, columns: int, across: int, blocks_per_
     compare = transposed_product(width, chunk, columns, across)
     combine = product(columns, chunk, across)
     store = storer(columns, across)
-    write_row = row_writer(width, across)
+    write_row = row_writer(width, chunk, across)
     shade = shader(rows, columns, threads, False)
     add = adder(columns, across)
     row_max, row_sum = row_reductions(across)

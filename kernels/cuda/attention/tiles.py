@@ -109,12 +109,11 @@ def storer(columns: int, across: int) -> Callable[..., Any]:
     return store
 
 
-def row_writer(width: int, across: int) -> Callable[..., Any]:
+def row_writer(width: int, chunk: int, across: int) -> Callable[..., Any]:
     """``write_row(matrix, start, values, i, factor, tx)``: a thread writes its row i of a result, times ``factor``.
 
     The row begins at flat index ``start`` of the matrix. The thread's columns lie as in ``values``: chunk by chunk.
     """
-    chunk = min(width, 64)
     chunks = width // chunk
     owned = chunk // across
     groups = owned // 4
